@@ -1,0 +1,1 @@
+"""Real transcripts to sessions: reads what people have, cleans it, writes `corpus/real.jsonl`."""

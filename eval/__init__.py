@@ -1,0 +1,1 @@
+"""Variants x held-out scenarios: conversations, judgments, statistics and the report."""

@@ -1,0 +1,212 @@
+"""The eval stage's numbers: three variants compared on the same scenarios, in one JSON document.
+
+Reads `eval/scenarios.jsonl`, `eval/conversations.jsonl`, `eval/judgments.jsonl`.
+Writes `eval/analysis.json`; the table, the figures and the report read nothing else for numbers.
+"""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
+from eval.claims import claims, notes
+from eval.contrasts import contrasts, pairs, spread, spread_contrasts
+from eval.statistics.describe import summary
+from hybridtune.config import ROLES, Experiment
+from hybridtune.domain import Domain, Rubric
+from hybridtune.records import Session, write_json
+from hybridtune.runs import Run
+
+TOY = ("examples", "micro")
+"""Where the embedded base model lies, as the end of its path."""
+
+
+def analyse(run: Run, domain: Domain) -> dict[str, Any]:
+    """Compute every number of the comparison and write `eval/analysis.json`.
+
+    The document's keys; a number that cannot be given is null, never 0 and never NaN:
+
+        experiment, domain   names
+        rubric               {name, title, low, high, dimensions: {name: question}}
+        shares               {variant: {real, synthetic}}: what each was trained on
+        reference            the variant that the others are compared with first
+        models               {role: [{kind, name}]} as the records say; teacher by configuration
+        scripted, toy        whether any role is scripted; whether the base model is the micro one
+        design               {scenarios, repeats, judge_samples, alpha, margin, resamples, seed,
+                             tests, fails_at}; a score <= fails_at (low third) is a failure
+        scenarios            ids, in the order of `values`
+        variants             {variant: {measure: {n, mean, sd, median, low, high}}}, n in scenarios;
+                             measures are the rubric's dimensions and "combined", their mean
+        values               {variant: {measure: [one number or null per scenario]}}
+        contrasts            [{a, b, measure, declared, n, mean_a, mean_b, difference, sd, low,
+                             high, t, df, p_t, p, p_holm, p_equivalence, p_equivalence_holm,
+                             mdd_single, mdd, wins: {wins, ties, losses, share, low, high},
+                             effects: {mean_difference, dz, d_av, cliffs_delta: {value, low, high}},
+                             verdict, withheld}], difference = a - b; p is the sign-flip test's;
+                             mdd holds at the first step of Holm's correction; low and high are
+                             Student's and not corrected; no verdict: `withheld` tells why
+        spread               {variants: {variant: {measure: {sd, rerun_sd, conversations, failures,
+                             failure_rate, low, high}}},
+                             contrasts: [{a, b, measure, ratio, low, high, p, p_failures}]}
+        missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
+        conversations        {variant: {total, marker, cap, failed, other}}: how they ended
+        words                {variant: {turns, mean, sd, median}} per counselor turn
+        claims, notes        plain sentences: what can be said, and what to know beforehand
+    """
+    experiment = run.experiment
+    rubric = domain.rubric(experiment.evaluation.rubric)
+    material = load_material(run)
+    cells = gather(material, run, list(rubric.dimensions))
+    analysis: dict[str, Any] = jsonable(
+        {
+            **describe_experiment(experiment, domain.name, rubric, material),
+            **compute(cells, material, experiment, rubric),
+        }
+    )
+    analysis["claims"], analysis["notes"] = claims(analysis), notes(analysis)
+    write_json(run.eval / "analysis.json", analysis)
+    return analysis
+
+
+def describe_experiment(
+    experiment: Experiment, domain: str, rubric: Rubric, material: Material
+) -> dict[str, Any]:
+    """The part of the analysis that says what was compared, and by whom."""
+    settings, names = experiment.evaluation, list(experiment.variants)
+    models = models_of(experiment, material)
+    couples = len(names) * (len(names) - 1) // 2
+    return {
+        "experiment": experiment.name,
+        "domain": domain,
+        "rubric": {
+            "name": rubric.name, "title": rubric.title, "low": rubric.low, "high": rubric.high,
+            "dimensions": {name: one.question for name, one in rubric.dimensions.items()},
+        },
+        "shares": {
+            name: {"real": variant.real, "synthetic": variant.synthetic}
+            for name, variant in experiment.variants.items()
+        },
+        "reference": settings.reference,
+        "models": models,
+        "scripted": any(one["kind"] == "scripted" for kind in models.values() for one in kind),
+        "toy": Path(experiment.model.name).parts[-2:] == TOY,
+        "design": {
+            "scenarios": len(material.scenarios), "repeats": settings.repeats,
+            "judge_samples": settings.judge_samples, "alpha": settings.alpha,
+            "margin": settings.margin, "resamples": settings.resamples, "seed": experiment.seed,
+            "tests": couples * len(rubric.dimensions), "fails_at": fails_at(rubric),
+        },
+    }  # fmt: skip
+
+
+def compute(
+    cells: Cells, material: Material, experiment: Experiment, rubric: Rubric
+) -> dict[str, Any]:
+    """The part of the analysis that holds the numbers."""
+    settings, names = experiment.evaluation, list(experiment.variants)
+    couples = pairs(names, settings.reference)
+    by_variant = {
+        name: [one for one in material.conversations if variant_of(one) == name] for name in names
+    }
+    values = {
+        name: {measure: cells.values(name, measure) for measure in cells.measures} for name in names
+    }
+    return {
+        "scenarios": cells.scenarios,
+        "variants": {
+            name: {
+                measure: summary(column[~np.isnan(column)], settings.alpha)._asdict()
+                for measure, column in columns.items()
+            }
+            for name, columns in values.items()
+        },
+        "values": values,
+        "contrasts": contrasts(cells, couples, settings, experiment.seed),
+        "spread": {
+            "variants": spread(cells, names, fails_at(rubric), settings.alpha),
+            "contrasts": spread_contrasts(cells, couples, fails_at(rubric), settings.alpha),
+        },
+        "missing": {name: missing_of(cells, name) for name in names},
+        "conversations": {name: endings(by_variant[name]) for name in names},
+        "words": {name: words(by_variant[name]) for name in names},
+    }
+
+
+def fails_at(rubric: Rubric) -> float:
+    """The highest score in the low third of the scale; 4 on a scale from 1 to 10."""
+    return float(math.floor(rubric.low + (rubric.high - rubric.low) / 3))
+
+
+def missing_of(cells: Cells, variant: str) -> dict[str, Any]:
+    """A variant's missing judgments, by reason, the commonest first."""
+    reasons = sorted(cells.missing[variant].items(), key=lambda item: (-item[1], item[0]))
+    count = cells.missing[variant].total()
+    return {
+        "planned": count + cells.present[variant],
+        "present": cells.present[variant],
+        "missing": count,
+        "share": cells.missing_share(variant),
+        "reasons": dict(reasons),
+    }
+
+
+def endings(conversations: list[Session]) -> dict[str, int]:
+    """How conversations ended; a failed one counts as nothing else."""
+    counts = Counter({"total": len(conversations), "marker": 0, "cap": 0, "failed": 0, "other": 0})
+    for one in conversations:
+        ended = "failed" if failure_of(one) else one.provenance.get("ended")
+        counts[ended if ended in ("failed", "marker", "cap") else "other"] += 1
+    return dict(counts)
+
+
+def words(conversations: list[Session]) -> dict[str, Any]:
+    """Words per counselor turn."""
+    lengths = [len(turn.split()) for one in conversations for turn in one.turns("assistant")]
+    described = summary(lengths)
+    return {
+        "turns": described.n,
+        "mean": described.mean,
+        "sd": described.sd,
+        "median": described.median,
+    }
+
+
+def models_of(experiment: Experiment, material: Material) -> dict[str, list[dict[str, str]]]:
+    """The models behind each role, as the records name them; the teacher's by configuration."""
+    told = {
+        "patient": [one.provenance.get("patient") for one in material.conversations],
+        "counselor": [one.provenance.get("counselor") for one in material.conversations],
+        "judge": [
+            one.provenance.get("judge") for many in material.judgments.values() for one in many
+        ],
+    }
+    models = {}
+    for role in ROLES:
+        server, asked = experiment.server_of(role), getattr(experiment.roles, role).model
+        name = asked or getattr(server, "model", None) or experiment.model.name
+        configured = {
+            "kind": server.kind,
+            "name": "scripted" if server.kind == "scripted" else name,
+        }
+        models[role] = distinct([one for one in told.get(role, []) if one] or [configured])
+    return models
+
+
+def distinct(descriptions: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Each model once, by kind and name, in a fixed order."""
+    found = {(str(one.get("kind")), str(one.get("name"))) for one in descriptions}
+    return [{"kind": kind, "name": name} for kind, name in sorted(found)]
+
+
+def jsonable(value: Any) -> Any:
+    """Plain JSON values: NaN and infinity become null, numbers keep nine digits."""
+    if isinstance(value, dict):
+        return {key: jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [jsonable(inner) for inner in value]
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    return value

@@ -1,0 +1,70 @@
+"""Every conversation read by the judge.
+
+Reads `eval/conversations.jsonl`; writes `eval/judgments.jsonl`. The judge sees the words of the
+conversation and nothing of where they come from. What cannot be judged is missing, with a reason.
+"""
+
+import asyncio
+
+from hybridtune.chat.model import ChatModel
+from hybridtune.domain import Domain
+from hybridtune.judge import Verdict, judge_messages
+from hybridtune.progress import Reporter
+from hybridtune.records import Judgment, Session, read_jsonl, write_jsonl
+from hybridtune.runs import Run
+from hybridtune.seeds import derive
+
+
+async def judge_all(run: Run, domain: Domain, judge: ChatModel, reporter: Reporter) -> None:
+    """Judge each conversation `evaluation.judge_samples` times."""
+    sessions = read_jsonl(run.eval / "conversations.jsonl", Session)
+    settings = run.experiment.evaluation
+    readings = [
+        (session, sample) for session in sessions for sample in range(settings.judge_samples)
+    ]
+    with reporter.task("judgments", total=len(readings)) as task:
+
+        async def read(session: Session, sample: int) -> Judgment:
+            judgment = await judge_one(run, domain, judge, session, sample)
+            task.advance(failed=judgment.scores is None)
+            return judgment
+
+        judgments = await asyncio.gather(*(read(*reading) for reading in readings))
+    write_jsonl(run.eval / "judgments.jsonl", judgments)
+
+
+async def judge_one(
+    run: Run, domain: Domain, judge: ChatModel, session: Session, sample: int
+) -> Judgment:
+    """One reading of one conversation."""
+    experiment = run.experiment
+    rubric = domain.rubric(experiment.evaluation.rubric)
+    if "failed" in session.provenance:
+        verdict = Verdict(None, f"no conversation: {session.provenance['failed']}", None)
+    elif not any(turn.strip() for turn in session.turns("assistant")):
+        verdict = Verdict(None, "the counselor said nothing", None)
+    else:
+        verdict = await judge_messages(
+            judge,
+            domain,
+            rubric,
+            session.messages,
+            sampling=experiment.roles.judge.sampling,
+            # By scenario, not by variant: the judge's draw must not depend on whom it reads.
+            seed=derive(experiment.seed, "judge", session.provenance["scenario"], sample),
+            sample=sample,
+            reasks=experiment.evaluation.reasks,
+        )
+    return Judgment(
+        id=f"{session.id}--{rubric.name}--{sample}",
+        conversation=session.id,
+        scenario=session.provenance["scenario"],
+        variant=session.provenance["variant"],
+        repeat=session.provenance["repeat"],
+        rubric=rubric.name,
+        judge=judge.description["name"],
+        sample=sample,
+        scores=verdict.scores,
+        missing=verdict.missing,
+        provenance={"judge": judge.description, "call_id": verdict.call_id},
+    )

@@ -1,0 +1,119 @@
+"""The report: one HTML file that needs nothing else, for people who decide on these numbers.
+
+Reads `eval/analysis.json`, `eval/scenarios.jsonl`, `eval/conversations.jsonl`,
+`eval/judgments.jsonl`, and `manifest.json` where there is one.
+Writes `eval/figures/` and `eval/report.html`. All words of models, patients and judges are escaped.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from eval.cells import load_material
+from eval.claims import p_value, percent, signed, stand_ins
+from eval.table import number
+from eval.transcripts import lowest, samples, title_of
+from hybridtune.domain import Domain
+from hybridtune.records import atomic_write, read_json
+from hybridtune.runs import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(run: Run, domain: Domain) -> Path:
+    """Draw the figures and write `eval/report.html`; returns its path."""
+    # matplotlib takes a second to load, which nothing but this function should wait for.
+    from eval.figures import draw_figures  # noqa: PLC0415
+
+    analysis = read_json(run.eval / "analysis.json")
+    captions = draw_figures(analysis, run.eval / "figures")
+    material = load_material(run)
+    page = (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            analysis=analysis,
+            domain=domain.settings,
+            banner=stand_ins(analysis),
+            figures={
+                name: (inline_svg(run.eval / "figures" / f"{name}.svg"), caption)
+                for name, caption in captions.items()
+            },
+            samples=samples(material, run),
+            lowest=lowest(material, run),
+            configuration=configuration(run),
+            manifest=manifest(run),
+        )
+    )
+    path = run.eval / "report.html"
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def environment() -> jinja2.Environment:
+    """Templates that escape every value and refuse an undefined name."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        number=number,
+        signed=signed,
+        p_value=p_value,
+        percent=share,
+        level=percent,
+        title_of=title_of,
+    )
+    return made
+
+
+def share(value: float | None) -> str:
+    """A share in percent with one digit, or a dash."""
+    return "-" if value is None else percent(value, 1)
+
+
+def inline_svg(path: Path) -> Markup:
+    """A figure's SVG made fit to stand in a page: ids of its own, the page's colours, no links."""
+    from eval.figures.style import FAINT, INK, PAPER  # noqa: PLC0415
+
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s(xmlns(:\w+)?|version|width|height)="[^"]*"', "", text, count=5)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{path.stem}-\1"', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{path.stem}-", text)
+    for colour, theme in ((INK, "currentColor"), (FAINT, "var(--line)"), (PAPER, "var(--card)")):
+        text = text.replace(colour, theme)
+    # Made by matplotlib from numbers and from names that it draws as shapes.
+    return Markup(re.sub(r"\s*\n\s*", "\n", text))
+
+
+def configuration(run: Run) -> str:
+    """The experiment as YAML; environment variables by name only, as their values may be secret."""
+    values = run.experiment.model_dump(mode="json")
+    for place in (values["training"], *values["servers"].values()):
+        if place.get("env"):
+            place["env"] = dict.fromkeys(place["env"], "(not shown)")
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=88)
+
+
+def manifest(run: Run) -> str | None:
+    """Versions, revision and seed from `manifest.json`, or None where no one has written it.
+
+    Times stay out of it: the same run, interrupted or not, has the same report.
+    """
+    path = run.path / "manifest.json"
+    if not path.is_file():
+        return None
+    values: dict[str, Any] = {
+        key: value for key, value in read_json(path).items() if key != "steps"
+    }
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,1 @@
+"""Synthetic sessions: personas, scenarios, sessions, ranking and review."""

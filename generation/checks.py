@@ -1,0 +1,180 @@
+"""Checks that need no model: pure functions over a draft, each with the name it is counted under.
+
+A draft that fails one is rejected with that reason before a ranking is asked for. The pack may add
+patterns of its own in `checks.yaml`, as `leaks: [regular expression, ...]`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from generation.overlap import HELD_OUT_SHARED, HeldOut, grams, words
+from hybridtune.domain import Domain
+from hybridtune.errors import DomainError
+from hybridtune.records import Message
+
+LEAKS = (
+    r"\bas an? (ai|artificial intelligence|(large )?language model)\b",
+    r"\bi(?:'m| am) (?:just |only )?an? (ai|artificial intelligence|(large )?language model)\b",
+    r"\bsystem prompt\b",
+    r"\bjson schema\b",
+    r"<\|?(im_start|im_end|endoftext|eot_id|assistant|user|system)\|?>",
+    r"\[/?inst\]",
+    r"```",
+    r"\{\{|\}\}|\{%|%\}",
+    r"\[(insert|your|client'?s?|patient'?s?|counselor'?s?|name)\b[^\]]*\]",
+    r"[\"']?(speaker|turns|text)[\"']\s*:",
+)
+"""What a model writes when it speaks about its task instead of doing it, in any vertical."""
+
+
+@dataclass(frozen=True)
+class Standards:
+    """What all drafts of a domain are held against.
+
+    Attributes:
+        leaks: patterns that must not occur.
+        instructions: the runs of words of the counselor's system prompt.
+        held_out: the evaluation scenarios.
+    """
+
+    leaks: tuple[re.Pattern[str], ...]
+    instructions: frozenset[str]
+    held_out: HeldOut
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the checks look at.
+
+    Attributes:
+        messages: the conversation, without a system message.
+        exchanges: how many were asked for.
+        cut_turns: how many turns the token limit cut off.
+    """
+
+    messages: tuple[Message, ...]
+    exchanges: int
+    cut_turns: int
+    standards: Standards
+
+
+def alternation(draft: Draft) -> str | None:
+    """Patient and counselor must take turns."""
+    roles = [message.role for message in draft.messages]
+    if set(roles) != {"user", "assistant"}:
+        return "not a conversation of two"
+    for number, pair in enumerate(pairwise(roles), start=2):
+        if pair[0] == pair[1]:
+            return f"turn {number} is by the same speaker as the one before"
+    return None
+
+
+def empty_turn(draft: Draft) -> str | None:
+    """Every turn must say something."""
+    for number, message in enumerate(draft.messages, start=1):
+        if not words(message.content):
+            return f"turn {number} says nothing"
+    return None
+
+
+def leak(draft: Draft) -> str | None:
+    """Nobody may speak about the task, its format or its prompt."""
+    for number, message in enumerate(draft.messages, start=1):
+        for pattern in draft.standards.leaks:
+            if match := pattern.search(message.content.replace("\u2019", "'")):
+                return f"turn {number}: {match.group()!r}"
+        if len(draft.standards.instructions & grams(message.content, 8)) >= HELD_OUT_SHARED:
+            return f"turn {number} recites the counselor's instructions"
+    return None
+
+
+def repetition(draft: Draft) -> str | None:
+    """No loop inside a turn, and not too many turns that were said before."""
+    said: Counter[str] = Counter()
+    for number, message in enumerate(draft.messages, start=1):
+        turn = words(message.content)
+        said[" ".join(turn)] += len(turn) >= 4
+        runs = Counter(" ".join(turn[at : at + 4]) for at in range(len(turn) - 3))
+        for run, count in runs.most_common(1):
+            if count >= 4:
+                return f"turn {number} says {run!r} {count} times"
+    again = sum(count - 1 for count in said.values() if count > 1)
+    if again > len(draft.messages) / 4:
+        return f"{again} of {len(draft.messages)} turns were said before"
+    return None
+
+
+def truncated(draft: Draft) -> str | None:
+    """No turn may stop at the token limit."""
+    return f"the token limit cut {draft.cut_turns} turns" if draft.cut_turns else None
+
+
+def too_short(draft: Draft) -> str | None:
+    """At least half of the exchanges asked for, and never fewer than two."""
+    count = exchanges(draft.messages)
+    least = max(2, -(-draft.exchanges // 2))
+    return f"{count} exchanges of {draft.exchanges} asked" if count < least else None
+
+
+def too_long(draft: Draft) -> str | None:
+    """At most one and a half times the exchanges asked for."""
+    count = exchanges(draft.messages)
+    return f"{count} exchanges, {draft.exchanges} asked" if count > 1.5 * draft.exchanges else None
+
+
+def held_out(draft: Draft) -> str | None:
+    """No draft may share long runs of words with an evaluation scenario."""
+    near = draft.standards.held_out.too_close(*(message.content for message in draft.messages))
+    return f"shares its words with {near}" if near else None
+
+
+CHECKS: dict[str, Callable[[Draft], str | None]] = {
+    check.__name__: check
+    for check in (
+        alternation,
+        empty_turn,
+        truncated,
+        leak,
+        repetition,
+        too_short,
+        too_long,
+        held_out,
+    )
+}
+"""In the order they are made; each answers None or what is wrong."""
+
+
+def examine(draft: Draft) -> tuple[list[str], tuple[str, str] | None]:
+    """The names of the checks passed, up to the first that fails, and that one with its reason."""
+    passed: list[str] = []
+    for name, check in CHECKS.items():
+        if problem := check(draft):
+            return passed, (name, problem)
+        passed.append(name)
+    return passed, None
+
+
+def exchanges(messages: tuple[Message, ...]) -> int:
+    """A patient turn with its reply is one exchange."""
+    return sum(message.role == "assistant" for message in messages)
+
+
+def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
+    """The standards of a domain, with the patterns of its own `checks.yaml` if it has one.
+
+    Raises:
+        DomainError: a pattern of the pack is not a regular expression.
+    """
+    settings = domain.settings
+    names = "|".join(map(re.escape, (settings.patient, settings.counselor)))
+    path = domain.path / "checks.yaml"
+    own = domain.words("checks").get("leaks", []) if path.exists() else []
+    ours = [*LEAKS, re.escape(settings.end_marker), rf"^\s*(?:{names})\s*:"]
+    try:
+        leaks = tuple(re.compile(pattern, re.IGNORECASE) for pattern in [*ours, *own])
+    except (re.error, TypeError) as error:
+        raise DomainError(f"leaks: {error}", where=str(path)) from None
+    return Standards(leaks, frozenset(grams(domain.system_prompt, 8)), held_out)

@@ -1,0 +1,135 @@
+"""Texts that are too near each other: drafts among themselves, and anything to what is held out.
+
+Reads the held-out evaluation scenarios: the pack's `scenarios/evaluation.jsonl`, or the file that
+`evaluation.scenarios` names. All measures count runs of words, so they are exact and explainable.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hybridtune.domain import Domain
+from hybridtune.records import Scenario, read_jsonl
+
+NEAR_DUPLICATE = 0.5
+"""Drafts whose sets of 5-grams have at least this Jaccard similarity count as the same."""
+HELD_OUT_SHARED = 5
+"""This many shared 8-grams (twelve words in a row, say) are too many."""
+
+WORD = re.compile(r"\w+(?:'\w+)*")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return WORD.findall(text.casefold().replace("\u2019", "'"))
+
+
+def grams(text: str, size: int) -> set[str]:
+    """All runs of `size` words."""
+    found = words(text)
+    return {" ".join(found[at : at + size]) for at in range(len(found) - size + 1)}
+
+
+def strings(value: Any) -> Iterator[str]:
+    """All texts inside a JSON value, keys left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from strings(inner)
+
+
+def text_grams(value: Any, size: int) -> set[str]:
+    """The runs of words of every text inside a JSON value; none crosses from text to text."""
+    return {gram for text in strings(value) for gram in grams(text, size)}
+
+
+def near_duplicates(
+    sets: Sequence[set[str]], threshold: float = NEAR_DUPLICATE
+) -> dict[int, tuple[int, float]]:
+    """Those sets that resemble an earlier kept one: index -> (the earlier index, similarity).
+
+    Exact, without comparing all pairs: two sets of Jaccard similarity t share an element among the
+    rarest (1 - t) of either (prefix filtering; Bayardo, Ma and Srikant, WWW 2007).
+    """
+    frequency = Counter(gram for each in sets for gram in each)
+    index: dict[str, list[int]] = {}
+    found: dict[int, tuple[int, float]] = {}
+    for number, mine in enumerate(sets):
+        rarest = sorted(mine, key=lambda gram: (frequency[gram], gram))
+        prefix = rarest[: len(rarest) - math.ceil(threshold * len(rarest)) + 1]
+        candidates = sorted({other for gram in prefix for other in index.get(gram, ())})
+        similar = ((other, jaccard(mine, sets[other])) for other in candidates)
+        match = next((pair for pair in similar if pair[1] >= threshold), None)
+        if match:
+            found[number] = match
+            continue
+        for gram in prefix:
+            index.setdefault(gram, []).append(number)
+    return found
+
+
+def jaccard(one: set[str], other: set[str]) -> float:
+    """Shared elements over all elements; 0 for two empty sets."""
+    together = len(one | other)
+    return len(one & other) / together if together else 0.0
+
+
+class HeldOut:
+    """The evaluation scenarios that nothing in the training data may resemble."""
+
+    def __init__(self, scenarios: Iterable[Scenario]) -> None:
+        self.ids: list[str] = []
+        self.limits: list[int] = []
+        self.index: dict[str, list[int]] = {}
+        for number, scenario in enumerate(scenarios):
+            # A scenario without any 8-gram is known by all its words instead.
+            marks = text_grams([scenario.scenario, scenario.persona], 8)
+            marks = marks or {all_words(scenario.scenario)}
+            self.ids.append(scenario.id)
+            self.limits.append(min(HELD_OUT_SHARED, len(marks)))
+            for mark in marks:
+                self.index.setdefault(mark, []).append(number)
+
+    def shared(self, parts: Iterable[Any]) -> Counter[int]:
+        """How many runs of words some JSON values share with each scenario, by its number."""
+        marks = {mark for part in parts for mark in (*text_grams(part, 8), all_words(part))}
+        return Counter(number for mark in marks for number in self.index.get(mark, ()))
+
+    def most_shared(self, *parts: Any) -> int:
+        """The greatest number of runs of words shared with one scenario."""
+        return max(self.shared(parts).values(), default=0)
+
+    def too_close(self, *parts: Any) -> str | None:
+        """The scenario that these values resemble most, if they resemble one too much."""
+        near = [
+            (-count, self.ids[number])
+            for number, count in self.shared(parts).items()
+            if count >= self.limits[number]
+        ]
+        return min(near)[1] if near else None
+
+
+def all_words(value: Any) -> str:
+    """The words of all texts inside a JSON value, in a row."""
+    return " ".join(words(" ".join(strings(value))))
+
+
+def held_out_path(domain: Domain, setting: str) -> Path:
+    """The file of the evaluation scenarios, by `evaluation.scenarios`."""
+    return domain.path / "scenarios" / "evaluation.jsonl" if setting == "domain" else Path(setting)
+
+
+def load_held_out(domain: Domain, setting: str) -> HeldOut:
+    """Read the evaluation scenarios.
+
+    Raises:
+        DataError: the file is missing, or a line is not a Scenario record.
+    """
+    return HeldOut(read_jsonl(held_out_path(domain, setting), Scenario))

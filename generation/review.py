@@ -1,0 +1,78 @@
+"""Decisions over drafts: accepted, flagged or rejected, by whom, why, and over which text.
+
+`generation/reviews.jsonl` holds one `Review` per draft. Here the rules decide; a person's decision
+is another record over the same draft.
+"""
+
+import hashlib
+import json
+from typing import Literal
+
+from hybridtune.config.generation import GenerationSettings
+from hybridtune.records import Judgment, Record, Session
+
+Status = Literal["accepted", "flagged", "rejected"]
+
+
+class Review(Record):
+    """One decision over one draft.
+
+    `by` is "rule" or a reviewer. `reason` is the name that the report counts it under (a check's
+    name, "rank" or "unranked"), `detail` the particulars. `text_sha256` pins the text that was
+    decided on, so that a later edit shows.
+    """
+
+    session: str
+    status: Status
+    by: str
+    reason: str
+    detail: str
+    text_sha256: str
+
+
+def review(
+    draft: Session,
+    problem: tuple[str, str] | None,
+    ranking: Judgment | None,
+    settings: GenerationSettings,
+) -> Review:
+    """What the rules say of a draft, given the check that it failed or its ranking."""
+    status, reason, detail = verdict(problem, ranking, settings)
+    return Review(
+        session=draft.id,
+        status=status,
+        by="rule",
+        reason=reason,
+        detail=detail,
+        text_sha256=text_digest(draft),
+    )
+
+
+def verdict(
+    problem: tuple[str, str] | None, ranking: Judgment | None, settings: GenerationSettings
+) -> tuple[Status, str, str]:
+    """Status, reason and detail: a failed check first, then the thresholds on the mean rank."""
+    if problem is not None:
+        return "rejected", *problem
+    assert ranking is not None, "a draft that passes the checks is ranked"
+    mean = mean_rank(ranking)
+    if mean is None:
+        return "flagged", "unranked", ranking.missing or "no scores"
+    if mean >= settings.accept_at:
+        return "accepted", "rank", f"mean {mean:.2f}, accepted from {settings.accept_at:g}"
+    if mean < settings.reject_below:
+        return "rejected", "rank", f"mean {mean:.2f}, rejected below {settings.reject_below:g}"
+    return "flagged", "rank", f"mean {mean:.2f}, accepted from {settings.accept_at:g}"
+
+
+def mean_rank(ranking: Judgment) -> float | None:
+    """The mean over the rubric's dimensions; None where the scores are missing."""
+    if not ranking.scores:
+        return None
+    return sum(each.score for each in ranking.scores.values()) / len(ranking.scores)
+
+
+def text_digest(session: Session) -> str:
+    """SHA-256 over who says what."""
+    text = json.dumps([[turn.role, turn.content] for turn in session.messages])
+    return hashlib.sha256(text.encode()).hexdigest()

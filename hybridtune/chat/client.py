@@ -1,0 +1,268 @@
+"""The client for OpenAI-compatible servers: cached, bounded, retried, validated.
+
+On aiohttp, because a request costs it a twentieth of the CPU that the vendor's SDK takes. One
+`Client` is one role in one stage; all answers pass through the run's request cache.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from hybridtune.calls import Answer, CallStore, call_key
+from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.chat.model import ChatReply, ChatRequest
+from hybridtune.chat.structured import Mode, correction, parse_json, response_format
+from hybridtune.config.servers import Limits
+from hybridtune.errors import AnswerError, CallError, ServerError
+from hybridtune.records import Message
+
+RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
+OVERLOADED = frozenset({408, 429, 503, 529})
+REFUSED = frozenset({401, 403, 404})
+LONGEST_PAUSE_S = 60.0
+
+
+@dataclass
+class Endpoint:
+    """A server as the client sees it.
+
+    Attributes:
+        kind: "managed", "attached" or "scripted".
+        base_url: up to and including `/v1`.
+        model: name that requests carry when they name none.
+        identities: what each served model *is*, by name ("*" for any): digests for the cache key.
+        api_key: sent in the header, kept out of every text.
+    """
+
+    kind: str
+    base_url: str
+    model: str
+    limits: Limits
+    identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    api_key: str | None = field(default=None, repr=False)
+
+    def identity(self, model: str) -> Mapping[str, Any]:
+        """What the cache key says of a served model."""
+        known = self.identities.get(model) or self.identities.get("*")
+        return known or {"endpoint": self.base_url, "model": model}
+
+
+@dataclass(eq=False)
+class Complaint(Exception):
+    """One try that failed and may work the next time."""
+
+    what: str
+    pause_s: float | None = None
+    overloaded: bool = False
+    unreachable: bool = False
+
+
+class Client:
+    """Answers requests from the cache, else from the server. See `ChatModel` for the errors."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        calls: CallStore,
+        limiter: AdaptiveLimiter,
+        *,
+        stage: str,
+        role: str,
+        structured: Mode = "json_schema",
+        backoff_s: float = 0.5,
+    ) -> None:
+        self.http, self.endpoint, self.calls, self.limiter = http, endpoint, calls, limiter
+        self.stage, self.role, self.structured = stage, role, structured
+        self.backoff_s = backoff_s
+        self.jitter = random.Random(0)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What records say of the model: its kind, name and identity."""
+        model = self.endpoint.model
+        return {
+            "kind": self.endpoint.kind,
+            "name": model,
+            "identity": dict(self.endpoint.identity(model)),
+        }
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """Answer one request; JSON is validated and re-asked a bounded number of times."""
+        messages = request.messages
+        problem = ""
+        for _ in range(request.reasks + 1 if request.schema is not None else 1):
+            reply = await self._ask(request, messages)
+            if request.schema is None:
+                return reply
+            try:
+                if reply.finish_reason == "length":
+                    raise ValueError("it was cut off at the token limit; be briefer")
+                return ChatReply(**{**vars(reply), "data": parse_json(reply.text, request.schema)})
+            except ValueError as error:
+                problem = str(error)
+                messages = (*request.messages, *correction(reply.text, problem))
+        raise AnswerError(
+            f"{request.task}: no usable answer in {request.reasks + 1} tries: {problem}"
+        )
+
+    async def _ask(self, request: ChatRequest, messages: tuple[Message, ...]) -> ChatReply:
+        body = self._body(request, messages)
+        identity = self.endpoint.identity(body["model"])
+        key = call_key(identity, body, request.sample)
+        answer = self.calls.get(key)
+        cached = answer is not None
+        if answer is None:
+            started = time.monotonic()
+            fresh = await self._with_retries(body)
+            answer = self.calls.put(
+                key,
+                fresh,
+                stage=self.stage,
+                role=self.role,
+                task=request.task,
+                model=body["model"],
+                request=body,
+                seconds=time.monotonic() - started,
+            )
+        return ChatReply(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            call_id=key,
+            cached=cached,
+        )
+
+    def _body(self, request: ChatRequest, messages: tuple[Message, ...]) -> dict[str, Any]:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": request.model or self.endpoint.model,
+            "messages": [message.model_dump() for message in messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if request.seed is not None:
+            body["seed"] = request.seed
+        if request.schema is not None:
+            body |= response_format(self.structured, request.task, request.schema)
+        if self.endpoint.kind == "scripted":
+            body["hybridtune"] = {"task": request.task, "inputs": dict(request.inputs)}
+        return body | sampling.extra
+
+    async def _with_retries(self, body: Mapping[str, Any]) -> Answer:
+        tries = self.endpoint.limits.retries + 1
+        for attempt in range(tries):
+            try:
+                async with self.limiter.slot() as sent_at:
+                    answer = await self._post(body)
+                self.limiter.succeed()
+                return answer
+            except Complaint as complaint:
+                if complaint.overloaded:
+                    self.limiter.back_off(sent_at)
+                if attempt == tries - 1:
+                    raise self._given_up(complaint, tries) from None
+                await asyncio.sleep(self._pause(attempt, complaint))
+        raise AssertionError("unreachable")
+
+    def _given_up(self, complaint: Complaint, tries: int) -> Exception:
+        text = f"{complaint.what}, after {tries} tries"
+        return ServerError(text) if complaint.unreachable else CallError(text)
+
+    def _pause(self, attempt: int, complaint: Complaint) -> float:
+        """Full jitter over an exponential ceiling; a server's own word goes before it."""
+        if complaint.pause_s is not None:
+            asked = min(LONGEST_PAUSE_S, complaint.pause_s)
+            return asked + self.jitter.uniform(0, self.backoff_s / 2)
+        ceiling = min(LONGEST_PAUSE_S, self.backoff_s * 2**attempt)
+        return self.jitter.uniform(self.backoff_s / 5, ceiling)
+
+    async def _post(self, body: Mapping[str, Any]) -> Answer:
+        url = f"{self.endpoint.base_url}/chat/completions"
+        key = self.endpoint.api_key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = aiohttp.ClientTimeout(total=self.endpoint.limits.timeout_s)
+        try:
+            async with self.http.post(url, json=body, headers=headers, timeout=timeout) as response:
+                text = await response.text(errors="replace")
+                status, after = response.status, response.headers.get("Retry-After")
+        except TimeoutError:
+            seconds = self.endpoint.limits.timeout_s
+            raise Complaint(f"{url}: no answer in {seconds:g} s", overloaded=True) from None
+        except (aiohttp.ClientError, OSError) as error:
+            reason = error_text(str(error) or type(error).__name__, key)
+            raise Complaint(f"{url}: {reason}", unreachable=True) from None
+        if status == 200:
+            answer = read_answer(text)
+            if answer is None:
+                raise Complaint(f"{url}: not a chat completion: {error_text(text, key)}")
+            return answer
+        what = f"{url} answered {status}: {error_text(text, key)}"
+        if status in RETRIED:
+            raise Complaint(what, pause_s=seconds_of(after), overloaded=status in OVERLOADED)
+        if status in REFUSED:
+            raise ServerError(what)
+        raise CallError(what, status=status)
+
+
+def read_answer(text: str) -> Answer | None:
+    """The part of a chat completion that we keep; None where it is none."""
+    try:
+        reply = json.loads(text)
+        choice = reply["choices"][0]
+        words = choice["message"].get("content") or ""
+        usage = reply.get("usage") or {}
+        if not isinstance(words, str):
+            return None
+        return Answer(
+            text=words.encode("utf-8", "replace").decode(),  # half a surrogate pair fits no file
+            finish_reason=str(choice.get("finish_reason") or "unknown"),
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            completion_tokens=int(usage.get("completion_tokens") or 0),
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def error_text(text: str, key: str | None = None, most: int = 300) -> str:
+    """The message inside an OpenAI-style error body, else the body's beginning, on one line.
+
+    A server that echoes our key must not bring it into a log: it is cut out before the shortening.
+    """
+    try:
+        body = json.loads(text)
+        error = body.get("error", body) if isinstance(body, dict) else body
+        message = error.get("message") if isinstance(error, dict) else error
+        text = str(message or text)
+    except (ValueError, RecursionError):
+        pass
+    if key:
+        text = text.replace(key, "[key]").replace(json.dumps(key)[1:-1], "[key]")
+    return " ".join(text.split())[:most]
+
+
+def seconds_of(retry_after: str | None) -> float | None:
+    """`Retry-After` in seconds, from a number or a date."""
+    if not retry_after:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        date = parsedate_to_datetime(retry_after)
+        return max(0.0, (date - datetime.now(date.tzinfo)).total_seconds())
+    except (ValueError, TypeError):
+        return None

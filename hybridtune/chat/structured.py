@@ -1,0 +1,72 @@
+"""JSON answers: how they are asked for, parsed and checked on our side, and asked for again."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jsonschema
+
+from hybridtune.records import Message
+
+Mode = Literal["json_schema", "json_object", "prompt"]
+
+
+def response_format(mode: Mode, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The body fields that ask a server for JSON; none where the prompt alone must do."""
+    if mode == "json_schema":
+        wanted = {"name": name, "schema": dict(schema), "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+    if mode == "json_object":
+        return {"response_format": {"type": "json_object"}}
+    return {}
+
+
+def parse_json(text: str, schema: Mapping[str, Any]) -> Any:
+    """The JSON value in an answer, checked against the schema.
+
+    Prose or a code fence around one JSON object is forgiven; models add it whatever one says.
+
+    Raises:
+        ValueError: there is no JSON, or it does not fit; the message is written for the model.
+    """
+    value = first_json(text)
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is not None:
+        place = "/".join(str(part) for part in error.absolute_path)
+        raise ValueError(f"at {place or 'the top level'}: {error.message[:300]}")
+    return value
+
+
+def first_json(text: str) -> Any:
+    """Decode the whole text, or the first object that stands in it."""
+    decoder = json.JSONDecoder(parse_constant=refuse_constant)
+    try:
+        try:
+            return decoder.decode(text)
+        except json.JSONDecodeError as whole:
+            start = text.find("{")
+            if start < 0:
+                raise ValueError(f"there is no JSON object in the answer: {whole.msg}") from None
+            return decoder.raw_decode(text, start)[0]
+    except json.JSONDecodeError as inner:
+        raise ValueError(f"the JSON is broken: {inner.msg}") from None
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def refuse_constant(name: str) -> None:
+    """Python would read `NaN` and `Infinity`, which are not JSON and fit no file of ours."""
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def correction(answer: str, problem: str) -> tuple[Message, Message]:
+    """The two turns that ask for an answer again."""
+    return (
+        Message(role="assistant", content=answer),
+        Message(
+            role="user",
+            content=f"That answer cannot be used: {problem}. "
+            "Answer again with one JSON object that fits the schema, and nothing else.",
+        ),
+    )

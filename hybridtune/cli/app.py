@@ -1,0 +1,201 @@
+"""`hybridtune`: commands, their options, and how errors reach a person.
+
+Only typer is imported here; each command imports what it needs, so that `--help` answers at once.
+"""
+
+import errno
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="hybridtune",
+    help="Did synthetic data help? Real transcripts and one open model go in; three served "
+    "variants and a defended answer come out.",
+    epilog="Start with: hybridtune reproduce configs/demo.yaml   (CPU, minutes, no downloads of "
+    "weights). Then: hybridtune reproduce configs/paper.yaml --dry-run",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The experiment, e.g. configs/demo.yaml.")
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, e.g. runs/demo, or its name.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key, e.g. --set training.sft.max_steps=10. May be repeated. The run "
+        "then gets a folder of its own, unless --run names one.",
+    ),
+]
+Place = Annotated[
+    str | None,
+    typer.Option("--run", metavar="NAME", help="Run folder: a name under runs/, or a path."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def hybridtune(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Options that stand before a command."""
+    if version:
+        from hybridtune import __version__  # noqa: PLC0415
+
+        typer.echo(f"hybridtune {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def reproduce(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    run: Place = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STAGE",
+            help="Redo this stage and what follows: corpus, generation, training or eval.",
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Redo every stage.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Go on in a run folder whose configuration has changed."),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the plan (stages, calls, tokens, disk, GPU memory) and stop."
+        ),
+    ] = False,
+) -> None:
+    """Run a whole experiment: corpus -> generation -> training -> eval.
+
+    Stages that are up to date are skipped; what was interrupted goes on where it was, and no
+    answered model call is made twice.
+    """
+    from hybridtune.cli.reproduce import reproduce as command  # noqa: PLC0415
+
+    command(
+        config,
+        overrides or [],
+        run=run,
+        start=start,
+        force=force,
+        update=update,
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def show(run: RunFolder) -> None:
+    """Print a run's results: the table, the differences, sample exchanges, times."""
+    from hybridtune.cli.reproduce import show as command  # noqa: PLC0415
+
+    command(run)
+
+
+@app.command()
+def status(run: RunFolder) -> None:
+    """Print what of a run is done, and the model calls and tokens that it took."""
+    from hybridtune.cli.status import status as command  # noqa: PLC0415
+
+    command(run)
+
+
+@app.command()
+def serve(
+    run: RunFolder,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 8000,
+) -> None:
+    """Serve a run's variants through one vLLM until Ctrl-C, to any OpenAI client."""
+    from hybridtune.cli.serve import serve as command  # noqa: PLC0415
+
+    command(run, port)
+
+
+@app.command()
+def config(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG", help="Check and print this experiment.")
+    ] = None,
+    overrides: Overrides = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema, for editors.")
+    ] = False,
+) -> None:
+    """Check an experiment file and print it with every default filled in."""
+    from hybridtune.cli.config import config as command  # noqa: PLC0415
+
+    command(file, overrides or [], schema=schema)
+
+
+@app.command()
+def doctor(
+    port: Annotated[int, typer.Option(help="The port that you want to serve on.")] = 8000,
+) -> None:
+    """Check this machine: Python, torch, GPU, vLLM, versions, ports, disk, hub; with remedies."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from hybridtune.doctor import exit_code, render, run_checks  # noqa: PLC0415
+
+    console = Console()
+    checks = run_checks(port=port)
+    for line in render(checks):
+        console.print(line, soft_wrap=True)
+    raise typer.Exit(exit_code(checks))
+
+
+def main() -> None:
+    """Run the command line; errors of the user's world become one line and an exit code."""
+    signal.signal(signal.SIGTERM, terminated)
+    try:
+        app()
+    except KeyboardInterrupt:
+        fail("stopped; the same command goes on from here", 130)
+    except Exception as error:
+        from hybridtune.errors import HybridtuneError  # noqa: PLC0415
+
+        cause = first_cause(error)
+        if isinstance(cause, HybridtuneError):
+            fail(str(cause), cause.exit_code)
+        if is_disk_full(cause):
+            fail(f"the disk is full: {cause} (free some space; the same command goes on)", 1)
+        raise
+
+
+def terminated(*_: object) -> None:
+    """SIGTERM unwinds the stack as Ctrl-C does, so that servers are stopped."""
+    raise KeyboardInterrupt
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The first error of a group: task groups wrap what their tasks raise."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the operating system or SQLite ran out of disk."""
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return full or "database or disk is full" in str(error)
+
+
+def fail(message: str, code: int) -> None:
+    """One line on standard error, and the exit code."""
+    typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
+    typer.echo(message, err=True)
+    sys.exit(code)

@@ -1,0 +1,156 @@
+"""`hybridtune reproduce --dry-run`: stages, calls, tokens, disk and GPU memory, as estimates.
+
+The token counts are upper bounds of the right order: exchanges times the token limit of each
+answer, with the history sent again at every turn. Memory is weights plus what training and the
+key-value cache need on top, from the parameter count in the model's name or its files.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from hybridtune.cli.steps import steps_of
+from hybridtune.config import Experiment
+from hybridtune.config.servers import ManagedServer
+from hybridtune.domain import Domain
+from hybridtune.manifest import Manifest
+from hybridtune.records import Scenario, iter_jsonl
+from hybridtune.runs import Run
+
+GIB = 2**30
+PROMPT_TOKENS = 600
+"""About what a rendered prompt takes, before any conversation."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Model calls of one role."""
+
+    role: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def print_plan(run: Run, domain: Domain) -> None:
+    """Print the plan of a run; starts and writes nothing."""
+    console = Console()
+    manifest = Manifest(run.path)
+    steps = Table(title=f"plan of {run.experiment.name} in {run.path}", title_justify="left")
+    steps.add_column("step")
+    steps.add_column("will it run?")
+    stale = False
+    for step in steps_of(run, domain):
+        why = manifest.why_stale(step.name, step.fingerprint())
+        stale = stale or why is not None
+        follows = "yes: follows a step that runs"
+        steps.add_row(step.name, f"yes: {why}" if why else follows if stale else "up to date")
+    console.print(steps)
+    console.print(loads_table(run.experiment, loads(run.experiment, scenario_count(run, domain))))
+    for line in needs(run.experiment):
+        console.print(line, highlight=False)
+
+
+def scenario_count(run: Run, domain: Domain) -> int:
+    """How many held-out scenarios the evaluation uses."""
+    settings = run.experiment.evaluation
+    if settings.count is not None:
+        return settings.count
+    own = settings.scenarios != "domain"
+    path = Path(settings.scenarios) if own else domain.path / "scenarios" / "evaluation.jsonl"
+    return sum(1 for _ in iter_jsonl(path, Scenario))
+
+
+def loads(experiment: Experiment, scenarios: int) -> list[Load]:
+    """Calls and tokens by role."""
+    generation, evaluation, roles = experiment.generation, experiment.evaluation, experiment.roles
+    personas = -(-generation.sessions // generation.scenarios_per_persona)
+    exchanges = (generation.min_exchanges + generation.max_exchanges) // 2
+    writing = generation.sessions * (1 if generation.method == "whole" else 2 * exchanges)
+    teacher = personas + generation.sessions * 2 + writing
+    conversations = scenarios * len(experiment.variants) * evaluation.repeats
+    turns = conversations * evaluation.max_exchanges
+    answer = roles.counselor.sampling.max_tokens
+    history = evaluation.max_exchanges * answer
+    readings = conversations * evaluation.judge_samples
+    return [
+        Load(
+            "teacher",
+            teacher,
+            teacher * 2 * PROMPT_TOKENS,
+            teacher * roles.teacher.sampling.max_tokens // 2,
+        ),
+        Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
+        Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
+        Load(
+            "judge",
+            readings,
+            readings * (PROMPT_TOKENS + 2 * history),
+            readings * roles.judge.sampling.max_tokens // 2,
+        ),
+    ]
+
+
+def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
+    """The calls as a table, with what answers them."""
+    table = Table(title="model calls, at most about", title_justify="left")
+    for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens"):
+        table.add_column(column, justify="left" if column in {"role", "answered by"} else "right")
+    for row in rows:
+        numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
+        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers))
+    return table
+
+
+def answerer(experiment: Experiment, role: str) -> str:
+    """What answers for a role, in a few words."""
+    server = experiment.server_of(role)
+    if isinstance(server, ManagedServer):
+        return f"vLLM: {server.model or experiment.model.name}"
+    return server.base_url if server.kind == "attached" else "scripted stand-in"
+
+
+def needs(experiment: Experiment) -> list[str]:
+    """Disk and GPU memory, in lines."""
+    models = {experiment.model.name} | {
+        server.model
+        for server in experiment.servers.values()
+        if isinstance(server, ManagedServer) and server.model
+    }
+    lines = []
+    for model in sorted(models):
+        size = parameters(model)
+        if size is None:
+            lines.append(f"{model}: size unknown (no parameter count in its name)")
+        elif size < 1e8:
+            lines.append(f"{model}: {size / 1e6:.1f} M parameters: any machine will do")
+        else:
+            weights = size * bytes_per_parameter(model) / GIB
+            lines.append(f"{model}: about {weights:.0f} GiB of disk and of GPU memory for weights")
+    size = parameters(experiment.model.name)
+    if size is not None and size >= 1e8:
+        quantized = experiment.training.quantization is not None
+        weights = size * (0.55 if quantized else 2) / GIB
+        # Measured at 8 B, rank 16, 4096-token rows: 18.7 GiB with a bf16 base, 7.4 GiB with 4 bit.
+        lines.append(f"training one adapter: about {weights * 1.15 + 2:.0f} GiB of GPU memory")
+    return lines
+
+
+def parameters(model: str) -> float | None:
+    """A model's parameter count, from its files or its name ("...-7B-...")."""
+    weights = Path(model) / "model.safetensors"
+    if weights.is_file():
+        return weights.stat().st_size / 2
+    found = re.search(r"(\d+(?:\.\d+)?)[Bb](?![A-Za-z0-9])", model)
+    return float(found.group(1)) * 1e9 if found else None
+
+
+def bytes_per_parameter(model: str) -> float:
+    """By the quantization in the model's name; bf16 otherwise."""
+    name = model.lower()
+    if re.search(r"awq|gptq|int4|4bit|nvfp4", name):
+        return 0.6
+    return 1.0 if re.search(r"fp8|int8|8bit", name) else 2.0

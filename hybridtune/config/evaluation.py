@@ -1,0 +1,34 @@
+"""The eval stage: scenarios, conversations, judgments and statistics."""
+
+from pydantic import Field
+
+from hybridtune.config.base import Settings
+
+
+class EvaluationSettings(Settings):
+    """How the variants are compared."""
+
+    scenarios: str = "domain"
+    """`domain`: the pack's held-out scenarios; else a JSONL file of Scenario records."""
+    count: int | None = Field(default=None, ge=2)
+    """Use only this many scenarios, drawn with the experiment's seed."""
+    repeats: int = Field(default=1, ge=1)
+    """Conversations per scenario and variant."""
+    max_exchanges: int = Field(default=8, ge=1)
+    """A conversation ends here at the latest (an exchange is a patient turn and its reply)."""
+    rubric: str = "empathy_relevance"
+    """Rubric of the domain pack that the judge applies."""
+    judge_samples: int = Field(default=1, ge=1)
+    """Judgments per conversation; they are averaged before any test."""
+    pairwise: bool = False
+    """Also compare conversations of the same scenario in pairs, in both orders."""
+    reference: str = "base"
+    """Variant that the others are compared with first."""
+    margin: float = Field(default=0.5, gt=0)
+    """Equivalence margin in points of the scale."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """Family-wise error rate of the tests."""
+    resamples: int = Field(default=10_000, ge=100)
+    """Permutations and bootstrap resamples."""
+    reasks: int = Field(default=2, ge=0)
+    """How often a verdict that cannot be parsed is asked for again."""

@@ -1,0 +1,87 @@
+"""A whole experiment: everything that one YAML file under `configs/` says."""
+
+import re
+
+from pydantic import Field, model_validator
+
+from hybridtune.config.base import Settings
+from hybridtune.config.corpus import CorpusSettings
+from hybridtune.config.evaluation import EvaluationSettings
+from hybridtune.config.generation import GenerationSettings
+from hybridtune.config.servers import (
+    AttachedServer,
+    ManagedServer,
+    Roles,
+    RoleSettings,
+    ScriptedServer,
+    Server,
+)
+from hybridtune.config.training import BaseModelSettings, TrainingSettings, VariantSettings
+
+ROLES = ("teacher", "patient", "counselor", "judge")
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class Experiment(Settings):
+    """One experiment: real transcripts and a base model in, a defended comparison out."""
+
+    name: str = Field(pattern=NAME)
+    """Names the run folder `runs/<name>`."""
+    domain: str = "therapy"
+    """A folder under `domains/`, or a path to one."""
+    seed: int = Field(default=0, ge=0)
+    """Every random choice of every stage derives from it."""
+    model: BaseModelSettings
+    """The base model."""
+    servers: dict[str, Server] = Field(default_factory=dict)
+    """Model servers by name."""
+    roles: Roles
+    """Who answers as teacher, patient, counselor and judge."""
+    corpus: CorpusSettings
+    """Real transcripts."""
+    generation: GenerationSettings = GenerationSettings()
+    """Synthetic sessions."""
+    training: TrainingSettings = TrainingSettings()
+    """How adapters are trained."""
+    variants: dict[str, VariantSettings] = Field(min_length=1)
+    """What is compared, by name."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """How it is compared."""
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "Experiment":
+        """Reject references to what is not there, and names that no folder can have."""
+        for section, names in (("servers", self.servers), ("variants", self.variants)):
+            for name in names:
+                if not re.fullmatch(NAME, name):
+                    raise ValueError(
+                        f"{section}.{name}: name it with letters, digits, '.', '_' and '-'"
+                    )
+        for name in ROLES:
+            role: RoleSettings = getattr(self.roles, name)
+            if not role.base_url and role.server not in self.servers:
+                known = ", ".join(sorted(self.servers)) or "none"
+                raise ValueError(f"roles.{name}.server: no server {role.server!r} (known: {known})")
+        if self.evaluation.reference not in self.variants:
+            raise ValueError(
+                f"evaluation.reference: no variant {self.evaluation.reference!r}"
+                f" (known: {', '.join(self.variants)})"
+            )
+        return self
+
+    def server_of(self, role: str) -> ManagedServer | AttachedServer | ScriptedServer:
+        """The server that answers for a role, with the role's own endpoint taken into account."""
+        settings: RoleSettings = getattr(self.roles, role)
+        if settings.base_url:
+            return AttachedServer(
+                kind="attached",
+                base_url=settings.base_url,
+                api_key_env=settings.api_key_env,
+                model=settings.model,
+            )
+        assert settings.server is not None
+        return self.servers[settings.server]
+
+    def trained_variants(self) -> list[str]:
+        """Names of the variants that have an adapter, in the file's order."""
+        return [name for name, variant in self.variants.items() if variant.trained]

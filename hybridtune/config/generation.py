@@ -1,0 +1,41 @@
+"""The generation stage: how many synthetic sessions, how written, how ranked."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from hybridtune.config.base import Settings
+
+
+class GenerationSettings(Settings):
+    """How the synthetic sessions come about."""
+
+    sessions: int = Field(default=200, ge=0)
+    """Sessions to draft; the accepted ones are fewer."""
+    scenarios_per_persona: int = Field(default=1, ge=1)
+    """Scenarios (and so sessions) that share a persona."""
+    method: Literal["whole", "two-agent"] = "whole"
+    """`whole`: one call writes it (the paper's way); `two-agent`: patient and counselor talk."""
+    min_exchanges: int = Field(default=6, ge=2)
+    """Shortest session, in exchanges (a patient turn and a counselor turn)."""
+    max_exchanges: int = Field(default=14, ge=2)
+    """Longest session; lengths are drawn evenly between the two."""
+    rubric: str = "ranking"
+    """Rubric of the domain pack that ranks drafts."""
+    accept_at: float = 7.0
+    """A mean rank of at least this is accepted."""
+    reject_below: float = 4.0
+    """A mean rank under this is rejected; between the two a draft is flagged for review."""
+    include_flagged: bool = False
+    """Take flagged drafts that nobody has reviewed into the training data."""
+    reasks: int = Field(default=2, ge=0)
+    """How often an answer that fails its schema is asked for again, with the error."""
+
+    @model_validator(mode="after")
+    def bounds_in_order(self) -> "GenerationSettings":
+        """Reject ranges that no draft could satisfy."""
+        if self.min_exchanges > self.max_exchanges:
+            raise ValueError("min_exchanges is greater than max_exchanges")
+        if self.reject_below > self.accept_at:
+            raise ValueError("reject_below is greater than accept_at")
+        return self

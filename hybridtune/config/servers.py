@@ -1,0 +1,153 @@
+"""Model servers and the four roles that talk to them."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from hybridtune.config.base import Settings
+
+# Options of vLLM that follow from the rest of the configuration, and where to set them instead.
+OURS = {
+    "port": "give `port` beside `vllm`",
+    "model": "give `model` beside `vllm`",
+    "revision": "give `revision` beside `vllm` (or model.revision)",
+    "served_model_name": "variants are served under their own names",
+    "lora_modules": "every trained variant is served",
+    "api_key": "a managed server listens on this machine only and needs none",
+}
+
+
+def check_address(address: str) -> str:
+    """Refuse what is no web address, and one that holds a password; the value is not repeated."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not an address such as http://127.0.0.1:8000/v1")
+    if "@" in parts.netloc or parts.query:
+        raise ValueError("holds a user, password or query: name the key's variable in api_key_env")
+    return address
+
+
+Address = Annotated[str, AfterValidator(check_address)]
+
+
+class Limits(Settings):
+    """How a server is called."""
+
+    max_concurrency: int = Field(default=64, ge=1)
+    """Most requests under way at once; the client starts lower and adapts to the server."""
+    timeout_s: float = Field(default=300.0, gt=0)
+    """Longest wait for one answer, in seconds."""
+    retries: int = Field(default=6, ge=0)
+    """How often a request is sent again after a connection error, 408, 429 or 5xx."""
+
+
+class ManagedServer(Settings):
+    """A vLLM process that hybridtune starts, checks and stops."""
+
+    kind: Literal["managed"] = "managed"
+    """`managed`: a process of our own."""
+    model: str | None = None
+    """Hub id or folder; left out, the experiment's base model with all trained variants."""
+    revision: str | None = None
+    """Hub revision of `model`."""
+    vllm: dict[str, Any] = Field(default_factory=dict)
+    """Passed to vLLM's command line by its own names, e.g. `max_model_len: 4096`."""
+    env: dict[str, str] = Field(default_factory=dict)
+    """Environment variables of the server process."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """Port on 127.0.0.1; left out, a free one."""
+    start_timeout_s: float = Field(default=900.0, gt=0)
+    """Longest wait until the server is ready, in seconds."""
+    limits: Limits = Limits()
+    """Concurrency, timeout and retries."""
+
+    @field_validator("vllm")
+    @classmethod
+    def leaves_ours_alone(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """Options that we set ourselves would make the server unreachable, or leak a key."""
+        for name in options:
+            if (remedy := OURS.get(name.replace("-", "_"))) is not None:
+                raise ValueError(f"{name} is set by hybridtune; {remedy}")
+        return options
+
+
+class AttachedServer(Settings):
+    """An OpenAI-compatible endpoint that runs already."""
+
+    kind: Literal["attached"]
+    """`attached`: it runs already."""
+    base_url: Address
+    """The endpoint up to and including `/v1`."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key; the key itself never enters a file."""
+    model: str | None = None
+    """Model name at the endpoint; left out, the only one that it lists."""
+    limits: Limits = Limits()
+    """Concurrency, timeout and retries."""
+
+
+class ScriptedServer(Settings):
+    """The embedded stand-in, driven by the domain pack; every record says that it is scripted."""
+
+    kind: Literal["scripted"]
+    """`scripted`: the embedded stand-in."""
+    limits: Limits = Limits()
+    """Concurrency, timeout and retries."""
+
+
+Server = Annotated[ManagedServer | AttachedServer | ScriptedServer, Field(discriminator="kind")]
+
+
+class Sampling(Settings):
+    """How answers are drawn; names and meanings are those of the OpenAI API."""
+
+    temperature: float = Field(default=0.7, ge=0)
+    """0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Nucleus sampling."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Longest answer, in tokens."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Further body fields, e.g. vLLM's `repetition_penalty`."""
+
+
+class RoleSettings(Settings):
+    """One role: which server answers for it, and how."""
+
+    server: str | None = None
+    """Name of an entry under `servers`."""
+    base_url: Address | None = None
+    """Shortcut for an attached server: any OpenAI-compatible endpoint; wins over `server`."""
+    api_key_env: str | None = None
+    """Environment variable with the key for `base_url`."""
+    model: str | None = None
+    """Model name at the server, where it serves several."""
+    sampling: Sampling = Sampling()
+    """How answers are drawn."""
+    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    """How JSON is asked for; our own validation follows in any case."""
+
+    @model_validator(mode="after")
+    def names_a_server(self) -> "RoleSettings":
+        """A key without an endpoint would be ignored in silence."""
+        if self.api_key_env and not self.base_url:
+            raise ValueError("api_key_env needs base_url beside it")
+        if not self.server and not self.base_url:
+            raise ValueError("name a server, or give base_url")
+        return self
+
+
+class Roles(Settings):
+    """The four roles."""
+
+    teacher: RoleSettings
+    """Writes personas, scenarios and sessions, and ranks them."""
+    patient: RoleSettings
+    """Plays the patient in evaluation."""
+    counselor: RoleSettings
+    """The variants under comparison; must be served under their names."""
+    judge: RoleSettings
+    """Scores conversations."""

@@ -1,0 +1,199 @@
+"""A vertical as a folder: prompts, schemas, taxonomy, rubrics, held-out scenarios. Data, no code.
+
+Reads `domains/<name>/`:
+
+    domain.yaml              title, language, speaker names and labels, the end-of-session marker
+    prompts/*.jinja          one file per prompt; `counselor.jinja` is the variants' system prompt
+    schemas/*.schema.json    JSON Schemas of persona and scenario
+    taxonomy/*.yaml          lists the prompts and checks refer to
+    rubrics/*.yaml           what judges score, anchored level by level
+    scenarios/evaluation.jsonl   held-out scenarios
+    scripted/*.yaml          words and rules of the embedded stand-ins
+"""
+
+import hashlib
+import json
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jinja2
+import jsonschema
+import yaml
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import Field, ValidationError, model_validator
+
+from hybridtune.config.base import Settings
+from hybridtune.errors import DomainError
+
+HOME = Path(__file__).parent.parent / "domains"
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+class DomainSettings(Settings):
+    """`domain.yaml`."""
+
+    title: str
+    """For headings and cards."""
+    language: str = "en"
+    """BCP 47 tag."""
+    counselor: str = "Counselor"
+    """What transcripts and reports call the assistant."""
+    patient: str = "Client"
+    """What transcripts and reports call the user."""
+    counselor_labels: tuple[str, ...] = ()
+    """Speaker labels that mean the counselor, in lower case."""
+    patient_labels: tuple[str, ...] = ()
+    """Speaker labels that mean the patient, in lower case."""
+    other_labels: tuple[str, ...] = ()
+    """Labels of people outside the conversation (narrator, host)."""
+    opener: str
+    """Neutral user turn for sessions that the counselor opens, where a template insists on one."""
+    end_marker: str = "[END]"
+    """What a simulated patient writes to end the session."""
+
+
+class Dimension(Settings):
+    """One thing that a rubric scores."""
+
+    question: str
+    """What the judge asks itself."""
+    anchors: dict[int, str] = Field(min_length=2)
+    """What a score means, for some levels of the scale."""
+
+
+class Rubric(Settings):
+    """What a judge scores, on an integer scale."""
+
+    name: str
+    """The file's name."""
+    title: str
+    """For reports."""
+    low: int = 1
+    """Lowest score."""
+    high: int = 10
+    """Highest score."""
+    prompt: str = "judge"
+    """The prompt file that presents the conversation."""
+    dimensions: dict[str, Dimension] = Field(min_length=1)
+    """By name, in the report's order."""
+
+    @model_validator(mode="after")
+    def anchors_on_scale(self) -> "Rubric":
+        """A mistyped level must fail at load, not in a verdict."""
+        for name, dimension in self.dimensions.items():
+            for level in dimension.anchors:
+                if not self.low <= level <= self.high:
+                    raise ValueError(
+                        f"dimensions.{name}: anchor {level} is off {self.low}..{self.high}"
+                    )
+        return self
+
+
+class Domain:
+    """A loaded domain pack; every file is read once and checked when first used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.settings = load_settings(path / "domain.yaml", DomainSettings)
+        self.prompts = ImmutableSandboxedEnvironment(
+            loader=jinja2.FileSystemLoader(path / "prompts"),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+        )
+
+    def render(self, prompt: str, **values: Any) -> str:
+        """Render `prompts/<prompt>.jinja`; values are inserted as they are, never as templates.
+
+        Raises:
+            DomainError: no such prompt, or it uses a name that was not given.
+        """
+        where = str(self.path / "prompts" / f"{prompt}.jinja")
+        try:
+            text = self.prompts.get_template(f"{prompt}.jinja").render(
+                domain=self.settings, **values
+            )
+        except jinja2.TemplateNotFound:
+            raise DomainError("no such prompt", where=where) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise DomainError(str(error.message), where=f"{where}:{error.lineno}") from None
+        except jinja2.UndefinedError as error:
+            raise DomainError(str(error.message), where=where) from None
+        return text.strip()
+
+    @cached_property
+    def system_prompt(self) -> str:
+        """The counselor's system prompt, the same in training and in every served variant."""
+        return self.render("counselor")
+
+    @cache  # noqa: B019 - a run loads one domain
+    def schema(self, name: str) -> dict[str, Any]:
+        """`schemas/<name>.schema.json`, itself checked."""
+        path = self.path / "schemas" / f"{name}.schema.json"
+        try:
+            schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            jsonschema.Draft202012Validator.check_schema(schema)
+        except OSError:
+            raise DomainError("no such schema", where=str(path)) from None
+        except (json.JSONDecodeError, jsonschema.SchemaError) as error:
+            reason = getattr(error, "message", None) or str(error)
+            raise DomainError(f"not a JSON Schema: {reason}", where=str(path)) from None
+        return schema
+
+    @cache  # noqa: B019
+    def rubric(self, name: str) -> Rubric:
+        """`rubrics/<name>.yaml`."""
+        return load_settings(self.path / "rubrics" / f"{name}.yaml", Rubric, name=name)
+
+    @cache  # noqa: B019
+    def words(self, name: str) -> dict[str, Any]:
+        """A YAML mapping of the pack by its path, e.g. `taxonomy/distortions`, `scripted/judge`."""
+        return load_mapping(self.path / f"{name}.yaml")
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all files of the pack, for fingerprints and cache keys."""
+        total = hashlib.sha256()
+        for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
+            total.update(str(file.relative_to(self.path)).encode() + b"\0")
+            total.update(hashlib.sha256(file.read_bytes()).digest())
+        return total.hexdigest()
+
+
+def load_domain(name: str) -> Domain:
+    """Load `domains/<name>/`, or the folder at that path.
+
+    Raises:
+        DomainError: there is no such pack, or its `domain.yaml` does not fit.
+    """
+    for path in (Path(name), HOME / name):
+        if (path / "domain.yaml").is_file():
+            return Domain(path.resolve())
+    known = ", ".join(sorted(file.parent.name for file in HOME.glob("*/domain.yaml"))) or "none"
+    raise DomainError(f"no domain pack {name!r}", fix=f"shipped: {known}; or give a folder")
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping of the pack."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise DomainError("no such file", where=str(path)) from None
+    except yaml.YAMLError as error:
+        raise DomainError(f"not YAML: {error}", where=str(path)) from None
+    if not isinstance(values, dict):
+        raise DomainError("not a mapping", where=str(path))
+    return values
+
+
+def load_settings(path: Path, kind: type[AnySettings], **more: Any) -> AnySettings:
+    """Read a YAML file of the pack as one of the classes above."""
+    try:
+        return kind.model_validate({**load_mapping(path), **more})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DomainError(f"{place}: {first['msg']}", where=str(path)) from None

@@ -1,0 +1,194 @@
+"""Rubric and conversation in, verdict out. A verdict that cannot be had is missing, with a reason.
+
+The judge answers one JSON object: per dimension an integer score and a verbatim quote of the
+counselor. Quotes are looked up in the conversation. In pairs, both orders are asked and a win
+counts only if both agree.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hybridtune.chat.model import ChatModel, ChatRequest
+from hybridtune.config.servers import Sampling
+from hybridtune.domain import Domain, DomainSettings, Rubric
+from hybridtune.errors import CallError
+from hybridtune.records import Evidence, Message
+
+Winner = Literal["first", "second", "tie"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One reading of a conversation; exactly one of `scores` and `missing` is set."""
+
+    scores: dict[str, Evidence] | None
+    missing: str | None
+    call_id: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two conversations compared in both orders; `winner` is None where an answer is missing."""
+
+    winner: Winner | None
+    agreed: bool
+    missing: str | None
+    call_ids: tuple[str, ...]
+
+
+async def judge_messages(
+    judge: ChatModel,
+    domain: Domain,
+    rubric: Rubric,
+    messages: tuple[Message, ...],
+    *,
+    sampling: Sampling,
+    seed: int,
+    sample: int = 0,
+    reasks: int = 2,
+) -> Verdict:
+    """Ask one judge for one verdict.
+
+    Raises:
+        ServerError: the judge's server cannot be used at all.
+    """
+    transcript = render_transcript(messages, domain.settings)
+    request = ChatRequest(
+        messages=(
+            Message(
+                role="user",
+                content=domain.render(rubric.prompt, rubric=rubric, transcript=transcript),
+            ),
+        ),
+        sampling=sampling,
+        task="judge",
+        seed=seed,
+        schema=verdict_schema(rubric),
+        sample=sample,
+        inputs={
+            "rubric": rubric.name,
+            "messages": [message.model_dump() for message in messages],
+        },
+        reasks=reasks,
+    )
+    try:
+        reply = await judge.complete(request)
+    except CallError as error:
+        return Verdict(None, str(error), None)
+    spoken = squash(" ".join(turn.content for turn in messages if turn.role == "assistant"))
+    scores = {
+        name: Evidence(
+            score=item["score"],
+            quote=item["quote"],
+            quote_found=bool(squash(item["quote"])) and squash(item["quote"]) in spoken,
+        )
+        for name, item in reply.data["scores"].items()
+    }
+    return Verdict(scores, None, reply.call_id)
+
+
+async def compare_messages(
+    judge: ChatModel,
+    domain: Domain,
+    rubric: Rubric,
+    first: tuple[Message, ...],
+    second: tuple[Message, ...],
+    *,
+    sampling: Sampling,
+    seed: int,
+    reasks: int = 2,
+) -> Comparison:
+    """Compare two conversations in both orders; disagreement between the orders is a tie."""
+    winners: list[Winner] = []
+    call_ids: list[str] = []
+    for one, other, names in ((first, second, (0, 1)), (second, first, (1, 0))):
+        request = comparison_request(domain, rubric, one, other, sampling, seed, reasks)
+        try:
+            reply = await judge.complete(request)
+        except CallError as error:
+            return Comparison(None, False, str(error), tuple(call_ids))
+        call_ids.append(reply.call_id)
+        said = reply.data["winner"]
+        order: tuple[Winner, Winner] = ("first", "second")
+        winners.append("tie" if said == "tie" else order[names[order.index(said)]])
+    agreed = winners[0] == winners[1]
+    return Comparison(winners[0] if agreed else "tie", agreed, None, tuple(call_ids))
+
+
+def comparison_request(
+    domain: Domain,
+    rubric: Rubric,
+    first: tuple[Message, ...],
+    second: tuple[Message, ...],
+    sampling: Sampling,
+    seed: int,
+    reasks: int,
+) -> ChatRequest:
+    """The request that shows two conversations in this order."""
+    prompt = domain.render(
+        "compare",
+        rubric=rubric,
+        first=render_transcript(first, domain.settings),
+        second=render_transcript(second, domain.settings),
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "reason": {"type": "string"},
+            "winner": {"enum": ["first", "second", "tie"]},
+        },
+        "required": ["reason", "winner"],
+        "additionalProperties": False,
+    }
+    return ChatRequest(
+        messages=(Message(role="user", content=prompt),),
+        sampling=sampling,
+        task="compare",
+        seed=seed,
+        schema=schema,
+        inputs={
+            "rubric": rubric.name,
+            "first": [message.model_dump() for message in first],
+            "second": [message.model_dump() for message in second],
+        },
+        reasks=reasks,
+    )
+
+
+def verdict_schema(rubric: Rubric) -> dict[str, Any]:
+    """The JSON Schema of a verdict: `{"scores": {dimension: {"quote", "score"}}}`."""
+    item = {
+        "type": "object",
+        "properties": {
+            "quote": {"type": "string"},
+            "score": {"type": "integer", "minimum": rubric.low, "maximum": rubric.high},
+        },
+        "required": ["quote", "score"],
+        "additionalProperties": False,
+    }
+    names = list(rubric.dimensions)
+    scores = {
+        "type": "object",
+        "properties": dict.fromkeys(names, item),
+        "required": names,
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"scores": scores},
+        "required": ["scores"],
+        "additionalProperties": False,
+    }
+
+
+def render_transcript(messages: tuple[Message, ...], names: DomainSettings) -> str:
+    """A conversation as lines of `Name: words`, without system messages."""
+    speakers = {"user": names.patient, "assistant": names.counselor}
+    return "\n".join(
+        f"{speakers[turn.role]}: {turn.content}" for turn in messages if turn.role in speakers
+    )
+
+
+def squash(text: str) -> str:
+    """Lower case and single spaces, for looking quotes up."""
+    return " ".join(text.lower().split())

@@ -1,0 +1,123 @@
+"""The vLLM command line for a base model and its adapters: pure functions.
+
+All variants are served by one vLLM: the base model under the names of the untrained variants, and
+one LoRA module per trained one.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hybridtune.errors import DataError, InputError
+from hybridtune.records import read_json
+
+# What `--max-lora-rank` accepts (vLLM 0.32, vllm/config/lora.py).
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one vLLM process serves.
+
+    Attributes:
+        model: hub id or folder.
+        names: under which the model itself answers.
+        adapters: LoRA folders by the name under which they answer.
+    """
+
+    model: str
+    names: tuple[str, ...]
+    revision: str | None = None
+    dtype: str = "auto"
+    adapters: Mapping[str, Path] | None = None
+
+
+def vllm_command(
+    served: Served, *, port: int, options: Mapping[str, Any], host: str = "127.0.0.1"
+) -> list[str]:
+    """The command that serves it, to be run with this Python.
+
+    `options` are vLLM's by their own names, e.g. `{"max_model_len": 4096}`; they win over ours.
+
+    Raises:
+        DataError: an adapter folder is not one.
+        InputError: an adapter's rank is more than vLLM serves.
+    """
+    ours: dict[str, Any] = {"host": host, "port": port, "dtype": served.dtype}
+    if served.revision:
+        ours["revision"] = served.revision
+    adapters = served.adapters or {}
+    if adapters:
+        ranks = [adapter_config(folder)["r"] for folder in adapters.values()]
+        ours |= {
+            "enable_lora": True,
+            "max_loras": len(adapters),
+            "max_lora_rank": served_rank(max(ranks)),
+        }
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
+    command += ["--model", served.model, "--served-model-name", *served.names]
+    if adapters:
+        modules = (f"{name}={folder}" for name, folder in adapters.items())
+        command += ["--lora-modules", *modules]
+    return command + flags({**ours, **{dashed(name): value for name, value in options.items()}})
+
+
+def dashed(name: str) -> str:
+    """Option names may be written with dashes or underscores."""
+    return name.replace("-", "_")
+
+
+def flags(options: Mapping[str, Any]) -> list[str]:
+    """Options as command line words: true is a bare flag, false its `--no-` twin, None nothing."""
+    words: list[str] = []
+    for name, value in options.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif value is False:
+            words.append("--no-" + flag.removeprefix("--"))
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            words += [flag, *(str(item) for item in value)]
+        elif value is not None:
+            words += [flag, json.dumps(value) if isinstance(value, dict) else str(value)]
+    return words
+
+
+def served_rank(rank: int) -> int:
+    """The smallest rank setting of vLLM that holds an adapter of this rank."""
+    for setting in LORA_RANKS:
+        if rank <= setting:
+            return setting
+    raise InputError(
+        f"LoRA rank {rank} is more than vLLM serves ({LORA_RANKS[-1]})", where="training.lora.r"
+    )
+
+
+def adapter_config(folder: Path) -> dict[str, Any]:
+    """An adapter's `adapter_config.json`.
+
+    Raises:
+        DataError: the folder holds no adapter.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        raise DataError("no adapter here", where=str(folder), fix="run the training stage first")
+    config: dict[str, Any] = read_json(folder / "adapter_config.json")
+    return config
+
+
+def check_adapter_base(folder: Path, model: str) -> None:
+    """Refuse an adapter that was trained on another base model.
+
+    Raises:
+        InputError: its configuration names another base.
+    """
+    base = str(adapter_config(folder).get("base_model_name_or_path"))
+    if base != model:
+        raise InputError(
+            f"the adapter was trained on {base!r}, the experiment's base is {model!r}",
+            where=str(folder / "adapter_config.json"),
+            fix="train the variant again, or set model.name to that base",
+        )

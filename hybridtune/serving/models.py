@@ -1,0 +1,196 @@
+"""Clients for the roles that a stage needs, with exactly the servers behind them running.
+
+A managed server is started and stopped here; an attached one is checked; the scripted one runs
+in this process, on a real port, so that it is reached as any other server is.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+
+from hybridtune import weights
+from hybridtune.calls import CallStore
+from hybridtune.chat.client import Client, Endpoint, error_text
+from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.config.servers import AttachedServer, ManagedServer, RoleSettings, ScriptedServer
+from hybridtune.domain import Domain
+from hybridtune.errors import ConfigError, ServerError
+from hybridtune.progress import Reporter
+from hybridtune.runs import Run
+from hybridtune.scripted import scripted_digest
+from hybridtune.scripted.server import scripted_server
+from hybridtune.serving.command import Served, check_adapter_base, vllm_command
+from hybridtune.serving.process import check_port, free_port, running_server
+
+
+@asynccontextmanager
+async def open_models(
+    run: Run, domain: Domain, roles: Iterable[str], *, stage: str, reporter: Reporter
+) -> AsyncIterator[dict[str, Client]]:
+    """Start what these roles need and yield a client for each; stop it all afterwards.
+
+    Raises:
+        ServerError: a server did not start or cannot be reached.
+        ConfigError: a key's environment variable is not set.
+    """
+    async with AsyncExitStack() as stack:
+        calls = stack.enter_context(CallStore(run.calls))
+        connector = aiohttp.TCPConnector(limit=0)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        opened: dict[str, tuple[Endpoint, AdaptiveLimiter]] = {}
+        clients: dict[str, Client] = {}
+        for role in roles:
+            settings: RoleSettings = getattr(run.experiment.roles, role)
+            name = settings.base_url or settings.server
+            assert name is not None
+            if name not in opened:
+                endpoint = await open_server(stack, http, run, domain, role, reporter)
+                opened[name] = endpoint, AdaptiveLimiter(endpoint.limits.max_concurrency)
+            endpoint, limiter = opened[name]
+            clients[role] = Client(
+                http,
+                with_model(endpoint, settings.model),
+                calls,
+                limiter,
+                stage=stage,
+                role=role,
+                structured=settings.structured,
+            )
+        yield clients
+
+
+async def open_server(
+    stack: AsyncExitStack,
+    http: aiohttp.ClientSession,
+    run: Run,
+    domain: Domain,
+    role: str,
+    reporter: Reporter,
+) -> Endpoint:
+    """Start or check the server behind a role."""
+    server = run.experiment.server_of(role)
+    if isinstance(server, ManagedServer):
+        name = getattr(run.experiment.roles, role).server
+        return await open_managed(stack, run, name, server, reporter)
+    if isinstance(server, ScriptedServer):
+        address = await stack.enter_async_context(scripted_server(domain))
+        identity = {"scripted": scripted_digest(domain)}
+        return Endpoint("scripted", address, "scripted", server.limits, {"*": identity})
+    return await check_attached(http, role, server)
+
+
+async def open_managed(
+    stack: AsyncExitStack, run: Run, name: str, server: ManagedServer, reporter: Reporter
+) -> Endpoint:
+    """Start a vLLM of our own."""
+    served = served_by(run, server)
+    if server.port:
+        check_port(server.port, f"servers.{name}.port")
+    port = server.port or free_port()
+    address = await stack.enter_async_context(
+        running_server(
+            name,
+            vllm_command(served, port=port, options=server.vllm),
+            port=port,
+            log=run.logs / f"{name}.log",
+            env=server.env,
+            timeout_s=server.start_timeout_s,
+            reporter=reporter,
+        )
+    )
+    identities = identities_of(served, server.vllm)
+    return Endpoint("managed", address, served.names[0], server.limits, identities)
+
+
+def served_by(run: Run, server: ManagedServer) -> Served:
+    """What a managed server serves: its own model, or the base model with all variants."""
+    if server.model:
+        return Served(server.model, (server.model,), server.revision)
+    experiment = run.experiment
+    trained = experiment.trained_variants()
+    adapters = {name: (run.variant(name) / "adapter").resolve() for name in trained}
+    for folder in adapters.values():
+        check_adapter_base(folder, experiment.model.name)
+    untrained = tuple(name for name in experiment.variants if name not in adapters)
+    local = Path(experiment.model.name)
+    return Served(
+        model=str(local.resolve()) if local.is_dir() else experiment.model.name,
+        names=untrained or ("base",),
+        revision=experiment.model.revision,
+        dtype=experiment.model.dtype,
+        adapters=adapters,
+    )
+
+
+def identities_of(served: Served, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each name answers with: digests of the weights, and what changes their numerics."""
+    base = {
+        "model": weights.model_digest(served.model, served.revision),
+        "dtype": options.get("dtype", served.dtype),
+        "quantization": options.get("quantization"),
+    }
+    adapters = served.adapters or {}
+    return dict.fromkeys(served.names, base) | {
+        name: {**base, "adapter": weights.adapter_digest(folder)}
+        for name, folder in adapters.items()
+    }
+
+
+async def check_attached(
+    http: aiohttp.ClientSession, role: str, server: AttachedServer
+) -> Endpoint:
+    """Ask an endpoint for its models: proves that it is there and lets us in.
+
+    Raises:
+        ServerError: it cannot be reached, or refuses us.
+        ConfigError: its key is not in the environment, or it serves several models.
+    """
+    key = os.environ.get(server.api_key_env) if server.api_key_env else None
+    if server.api_key_env and not key:
+        raise ConfigError(
+            f"the environment variable {server.api_key_env} is not set",
+            where=f"roles.{role}.api_key_env",
+            fix=f"export {server.api_key_env}=...",
+        )
+    parts = urlsplit(server.base_url)
+    base_url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    where = f"roles.{role}: {base_url}"
+    try:
+        timeout = aiohttp.ClientTimeout(total=20)
+        async with http.get(f"{base_url}/models", headers=headers, timeout=timeout) as response:
+            text = await response.text()
+            status = response.status
+            listing = await response.json(content_type=None) if status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise ServerError(
+            f"{where} cannot be reached: {reason} (is the server running? base_url ends in /v1)"
+        ) from None
+    if status in {401, 403}:
+        told = error_text(text).replace(key, "[key]") if key else error_text(text)
+        raise ServerError(f"{where} refuses the key: {told} (check the variable in api_key_env)")
+    if any(item.get("owned_by") == "hybridtune" for item in listing.get("data", [])):
+        # Our own stand-in run as a server (`python -m hybridtune.scripted`): records must say so.
+        return Endpoint("scripted", base_url, "scripted", server.limits, api_key=key)
+    names = [item["id"] for item in listing.get("data", []) if "id" in item]
+    model = server.model or (names[0] if len(names) == 1 else None)
+    if model is None and role == "counselor":
+        model = "base"
+    if model is None:
+        raise ConfigError(
+            f"the endpoint serves {len(names) or 'no listed'} models",
+            where=where,
+            fix=f"name one: roles.{role}.model" + (f" ({', '.join(names[:5])})" if names else ""),
+        )
+    return Endpoint("attached", base_url, model, server.limits, api_key=key)
+
+
+def with_model(endpoint: Endpoint, model: str | None) -> Endpoint:
+    """The same server with another default model."""
+    return Endpoint(**{**vars(endpoint), "model": model}) if model else endpoint

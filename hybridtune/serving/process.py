@@ -1,0 +1,123 @@
+"""A vLLM process that we own: started, watched until healthy, and stopped without a trace.
+
+Writes the server's output to `runs/<name>/logs/<server>.log`.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from hybridtune import guard
+from hybridtune.errors import ServerError
+from hybridtune.progress import Reporter
+from hybridtune.serving.remedies import remedy, telling_lines
+
+# Nothing that we start calls home, and what is on the disk is enough unless the user says more.
+ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody holds right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def check_port(port: int, where: str) -> None:
+    """Refuse a port that is in use, before a server takes minutes to find out.
+
+    Raises:
+        ServerError: somebody listens there.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ServerError(
+                f"{where}: port {port} of 127.0.0.1 is in use (choose another, leave it out for a "
+                "free one, or end the process that holds it)"
+            ) from None
+
+
+@asynccontextmanager
+async def running_server(
+    name: str,
+    command: Sequence[str],
+    *,
+    port: int,
+    log: Path,
+    env: Mapping[str, str],
+    timeout_s: float,
+    reporter: Reporter,
+) -> AsyncIterator[str]:
+    """Start a server, wait until it is healthy, yield its `/v1` address, and stop it.
+
+    Raises:
+        ServerError: it ended, or was not healthy in time; with its log's last useful lines.
+    """
+    start = log.stat().st_size if log.exists() else 0
+    process = guard.start(command, log=log, env={**ENVIRONMENT, **settings_for_cpu(), **env})
+    try:
+        with reporter.task(f"starting {name}"):
+            await until_healthy(name, process, port, log, start, timeout_s)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        guard.stop(process)
+
+
+def settings_for_cpu() -> dict[str, str]:
+    """A thread count that the user set is kept; vLLM's own binding needs whole machines."""
+    threads = os.environ.get("OMP_NUM_THREADS")
+    return {"OMP_NUM_THREADS": threads} if threads else {}
+
+
+async def until_healthy(
+    name: str,
+    process: "subprocess.Popen[bytes]",
+    port: int,
+    log: Path,
+    start: int,
+    timeout_s: float,
+) -> None:
+    """Poll `/health` until it answers."""
+    deadline = time.monotonic() + timeout_s
+    async with aiohttp.ClientSession() as http:
+        while True:
+            if process.poll() is not None:
+                raise ServerError(failure(f"{name} did not start", log, start))
+            if await answers(http, f"http://127.0.0.1:{port}/health"):
+                return
+            if time.monotonic() > deadline:
+                what = f"{name} was not ready in {timeout_s:g} s (servers.{name}.start_timeout_s)"
+                raise ServerError(failure(what, log, start))
+            await asyncio.sleep(0.25)
+
+
+async def answers(http: aiohttp.ClientSession, url: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        async with http.get(url, timeout=aiohttp.ClientTimeout(total=5)) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def failure(what: str, log: Path, start: int) -> str:
+    """What to tell about a server that failed: reason, last useful lines, remedy, log."""
+    with log.open("rb") as file:
+        file.seek(start)
+        text = file.read().decode(errors="replace")
+    advice = remedy(text)
+    lines = [what, *(f"    {line}" for line in telling_lines(text))]
+    if advice:
+        lines.append(f"  likely remedy: {advice}")
+    return "\n".join([*lines, f"  full log: {log}"])

@@ -1,0 +1,68 @@
+"""The steps of a stage: what each depends on, what it writes, and when it must run.
+
+Every stage package lists its own in `steps.py`; the command line walks them all, and
+`python -m eval RUN` and its like walk one stage's.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hybridtune.config import Experiment
+from hybridtune.manifest import Manifest
+from hybridtune.progress import Reporter
+
+STAGES = ("corpus", "generation", "training", "eval")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a stage.
+
+    Attributes:
+        name: in the manifest, e.g. `training:real`.
+        stage: one of `STAGES`.
+        fingerprint: changes when the step must run again; computed when its inputs are there.
+        outputs: files and folders that it writes.
+        run: does the work.
+    """
+
+    name: str
+    stage: str
+    fingerprint: Callable[[], str]
+    outputs: tuple[Path, ...]
+    run: Callable[[Reporter], None]
+
+
+def run_steps(
+    steps: Iterable[Step],
+    manifest: Manifest,
+    reporter: Reporter,
+    *,
+    redo: Iterable[str] = (),
+) -> None:
+    """Run the steps that are not up to date, and those of the stages in `redo`."""
+    again = frozenset(redo)
+    for step in steps:
+        fingerprint = step.fingerprint()
+        why = "asked for" if step.stage in again else manifest.why_stale(step.name, fingerprint)
+        if why is None:
+            reporter.say(f"[green]up to date[/]  {step.name}")
+            continue
+        reporter.say(f"[bold]{step.name}[/]  ({why})")
+        with manifest.recording(step.name, fingerprint, step.outputs):
+            step.run(reporter)
+
+
+def part(experiment: Experiment, *keys: str) -> dict[str, Any]:
+    """A part of the configuration with the seed, as plain values, for a fingerprint."""
+    return experiment.model_dump(mode="json", include={*keys, "seed"})
+
+
+def role_part(experiment: Experiment, name: str) -> dict[str, Any]:
+    """A role and the server behind it; how fast it is called does not change its answers."""
+    server = experiment.server_of(name).model_dump(
+        mode="json", exclude={"limits", "start_timeout_s", "port"}
+    )
+    return {**getattr(experiment.roles, name).model_dump(mode="json"), "at": server}

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs the whole experiment at demo size on this machine:
+#
+#   bash scripts/demo.sh [options of `hybridtune reproduce`]
+set -euo pipefail
+unset CDPATH
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+bash "$root/scripts/setup.sh"
+cd "$root" # so that the run folder is runs/demo of this clone
+exec .venv/bin/hybridtune reproduce configs/demo.yaml "$@"

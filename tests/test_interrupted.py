@@ -1,0 +1,148 @@
+"""kill -9 in every stage, and the same command again: nothing that was answered is lost.
+
+The reference is an uninterrupted run against the same teacher. A reply that was in flight at vLLM
+may differ, because its numerics depend on the batch; everything answered before the kill may not.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from demo_command import HOME, small_demo
+
+from hybridtune.records import Session, read_json, read_jsonl
+from hybridtune.serving.process import free_port
+from hybridtune.weights import adapter_digest
+
+pytestmark = [pytest.mark.slow, pytest.mark.vllm]
+
+
+@pytest.fixture(scope="module")
+def slow_teacher() -> Iterator[str]:
+    """The scripted teacher as a server of its own, slow enough to be interrupted."""
+    port = free_port()
+    command = [sys.executable, "-m", "hybridtune.scripted", "--domain", "therapy"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--latency-ms", "400"],
+        cwd=HOME,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"roles.teacher.base_url=http://127.0.0.1:{port}/v1"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def answered(run: Path, stage: str) -> dict[str, str]:
+    """The answers of a stage that are safe in the request cache, by key."""
+    file = run / "calls.sqlite"
+    if not file.exists():
+        return {}
+    database = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)
+    try:
+        return dict(database.execute("SELECT key, text FROM calls WHERE stage = ?", (stage,)))
+    except sqlite3.OperationalError:
+        return {}
+    finally:
+        database.close()
+
+
+def kill_when(command: list[str], ready: Callable[[], bool]) -> None:
+    """Start a run, and kill it with SIGKILL at the first moment that `ready` holds."""
+    process = subprocess.Popen(
+        command, cwd=HOME, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 240
+    while not ready():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the moment to kill never came"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def relatives(run: Path) -> list[int]:
+    """Processes whose command line names the run folder: trainers and servers of that run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(run).encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def until_gone(run: Path) -> None:
+    """Wait until no process of the run is left; a guard ends them within its grace period."""
+    deadline = time.monotonic() + 40
+    while relatives(run) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert relatives(run) == []
+
+
+def test_killed_three_times_ends_the_same(tmp_path: Path, slow_teacher: str) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    overrides = (slow_teacher, "training.sft.save_steps=4", "training.sft.save_strategy=steps")
+    subprocess.run(
+        small_demo(whole, *overrides),
+        cwd=HOME,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    command = small_demo(torn, *overrides)
+
+    kill_when(command, lambda: len(answered(torn, "generation")) >= 10)
+    until_gone(torn)
+    safe = answered(torn, "generation")
+    checkpoints = torn / "variants/real/checkpoints"
+    kill_when(command, lambda: any(checkpoints.glob("checkpoint-*/trainer_state.json")))
+    until_gone(torn)
+    assert safe.items() <= answered(torn, "generation").items()
+    assert not (torn / "variants/real/training.json").exists()
+    kill_when(command, lambda: len(answered(torn, "eval")) >= 20)
+    until_gone(torn)
+    safe_replies = answered(torn, "eval")
+    subprocess.run(
+        command, cwd=HOME, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    for name in ("personas", "scenarios", "drafts", "rankings", "synthetic"):
+        file = f"generation/{name}.jsonl"
+        assert (torn / file).read_bytes() == (whole / file).read_bytes(), name
+    assert (torn / "corpus/real.jsonl").read_bytes() == (whole / "corpus/real.jsonl").read_bytes()
+    for variant in ("real", "hybrid"):
+        adapter = f"variants/{variant}/adapter"
+        assert adapter_digest(torn / adapter) == adapter_digest(whole / adapter)
+    assert safe_replies.items() <= answered(torn, "eval").items()
+    assert same_until_in_flight(torn, whole, safe_replies)
+    assert read_json(torn / "eval/analysis.json")["scripted"] is True
+    assert len(answered(torn, "generation")) == len(answered(whole, "generation"))
+
+
+def same_until_in_flight(torn: Path, whole: Path, safe: dict[str, str]) -> bool:
+    """Every turn that was answered before the kill stands in the final conversations."""
+    told = {
+        call
+        for session in read_jsonl(torn / "eval/conversations.jsonl", Session)
+        for call in session.provenance["call_ids"]
+    }
+    assert safe.keys() <= told
+    # The scenarios, and what the patient opens with, do not depend on vLLM at all.
+    opening = [
+        [session.id, json.dumps(session.scenario), session.messages[0].content]
+        for run in (torn, whole)
+        for session in read_jsonl(run / "eval/conversations.jsonl", Session)
+    ]
+    half = len(opening) // 2
+    return opening[:half] == opening[half:]

@@ -1,0 +1,143 @@
+"""The whole main job on real parts: what it writes, and what holds of the three variants."""
+
+import json
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from demo_command import HOME, hybridtune, small_demo
+
+from hybridtune.manifest import digest
+from hybridtune.records import Judgment, Session, read_json, read_jsonl
+from hybridtune.serving.process import free_port
+from hybridtune.weights import adapter_digest
+
+pytestmark = [pytest.mark.slow, pytest.mark.vllm]
+
+VARIANTS = ("base", "real", "hybrid")
+GREETINGS = (
+    "I failed my exam and I think I am stupid.",
+    "My manager shouted at me and I keep thinking about it at night.",
+    "I feel so lonely since I moved to this city.",
+)
+
+
+def test_every_variant_meets_every_scenario(demo_run: Path) -> None:
+    sessions = read_jsonl(demo_run / "eval/conversations.jsonl", Session)
+    cells = {(one.provenance["scenario"], one.provenance["variant"]) for one in sessions}
+    assert len(sessions) == len(cells) == 4 * len(VARIANTS)
+    assert {variant for _, variant in cells} == set(VARIANTS)
+    seeds = {}
+    for one in sessions:
+        seeds.setdefault(one.provenance["scenario"], set()).add(one.provenance["seed"])
+        assert all(turn.content.strip() for turn in one.messages)
+        assert [turn.role for turn in one.messages[:2]] == ["user", "assistant"]
+    assert all(len(seed) == 1 for seed in seeds.values())
+
+
+def test_every_record_says_that_it_is_scripted(demo_run: Path) -> None:
+    for session in read_jsonl(demo_run / "eval/conversations.jsonl", Session):
+        assert session.provenance["patient"]["kind"] == "scripted"
+        assert session.provenance["counselor"]["kind"] == "managed"
+    for judgment in read_jsonl(demo_run / "eval/judgments.jsonl", Judgment):
+        assert judgment.provenance["judge"]["kind"] == "scripted"
+    for session in read_jsonl(demo_run / "generation/synthetic.jsonl", Session):
+        assert "scripted" in json.dumps(session.provenance)
+    assert "scripted" in (demo_run / "stdout.txt").read_text(encoding="utf-8")
+    assert "scripted" in (demo_run / "eval/report.html").read_text(encoding="utf-8")
+
+
+def test_analysis_counts_every_judgment(demo_run: Path) -> None:
+    judgments = read_jsonl(demo_run / "eval/judgments.jsonl", Judgment)
+    analysis = read_json(demo_run / "eval/analysis.json")
+    assert len(judgments) == 4 * len(VARIANTS)
+    assert analysis["scripted"] is True
+    for judgment in judgments:
+        assert (judgment.scores is None) != (judgment.missing is None)
+
+
+def test_run_again_is_up_to_date(demo_run: Path) -> None:
+    before = (demo_run / "manifest.json").read_bytes()
+    done = subprocess.run(
+        small_demo(demo_run), cwd=HOME, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("up to date") == 7
+    assert json.loads(before)["steps"] == read_json(demo_run / "manifest.json")["steps"]
+
+
+@pytest.fixture(scope="module")
+def served(demo_run: Path) -> Iterator[str]:
+    """`hybridtune serve` on the finished run."""
+    port = free_port()
+    process = subprocess.Popen(
+        hybridtune("serve", str(demo_run), "--port", str(port)),
+        cwd=HOME,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "serving" in line:
+            break
+    yield f"http://127.0.0.1:{port}/v1"
+    process.send_signal(signal.SIGINT)
+    process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 130
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5)
+
+
+def greedy(address: str, variant: str, text: str) -> str:
+    """One greedy reply, asked as any OpenAI client would."""
+    body = {
+        "model": variant,
+        "messages": [{"role": "user", "content": text}],
+        "temperature": 0,
+        "max_tokens": 40,
+    }
+    request = urllib.request.Request(
+        f"{address}/chat/completions",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return str(json.load(response)["choices"][0]["message"]["content"])
+
+
+def test_variants_differ_and_adapters_reply_as_under_peft(served: str, demo_run: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    replies = {
+        variant: [greedy(served, variant, text) for text in GREETINGS] for variant in VARIANTS
+    }
+    assert len({tuple(reply) for reply in replies.values()}) == len(VARIANTS)
+
+    folder = HOME / "examples/micro"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for variant in VARIANTS:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        if variant != "base":
+            model = PeftModel.from_pretrained(model, demo_run / "variants" / variant / "adapter")
+        for text, reply in zip(GREETINGS, replies[variant], strict=True):
+            prompt = tokenizer.apply_chat_template(
+                [{"role": "user", "content": text}],
+                add_generation_prompt=True,
+                return_tensors="pt",
+                return_dict=True,
+            )
+            with torch.no_grad():
+                tokens = model.generate(**prompt, max_new_tokens=40, do_sample=False)
+            new = tokens[0, prompt["input_ids"].shape[1] :]
+            assert tokenizer.decode(new, skip_special_tokens=True) == reply
+
+
+def test_adapters_are_two_and_the_base_is_untouched(demo_run: Path) -> None:
+    digests = {name: adapter_digest(demo_run / f"variants/{name}/adapter") for name in VARIANTS[1:]}
+    assert len(set(digests.values())) == 2
+    assert (demo_run / "base-before.txt").read_text() == digest(HOME / "examples/micro")

@@ -1,0 +1,1 @@
+"""Sessions to LoRA adapters, one per variant. The only package that imports torch."""

@@ -1,0 +1,74 @@
+"""What happens beside the optimiser steps: progress lines, and marks on whole checkpoints.
+
+Writes `variants/<name>/checkpoints/checkpoint-<step>/complete.json` and standard output.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from training.checkpoints import mark_complete
+from training.progress import Progress
+
+
+class Marker(TrainerCallback):
+    """Marks a checkpoint as complete after its last file is written."""
+
+    def __init__(self, plan: str) -> None:
+        self.plan = plan
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Note the files with their sizes, and which training they belong to."""
+        if state.is_world_process_zero:
+            mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}", self.plan)
+
+
+class Teller(TrainerCallback):
+    """Writes a line of progress with every logged loss."""
+
+    def __init__(self, tokens_per_epoch: int) -> None:
+        self.tokens_per_epoch = tokens_per_epoch
+        self.started_s = 0.0
+        self.first_step = 0
+        self.first_epoch = 0.0
+        self.tokens_per_s = 0.0
+
+    def on_train_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Tell where a training starts or resumes."""
+        self.started_s = time.monotonic()
+        self.first_step, self.first_epoch = state.global_step, state.epoch or 0.0
+        self.tell(state, Progress(state.global_step, state.max_steps))
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Tell the loss and the speed since this process began to train."""
+        if not logs or "loss" not in logs or state.global_step == self.first_step:
+            return
+        spent_s = max(time.monotonic() - self.started_s, 1e-9)
+        tokens = ((state.epoch or 0.0) - self.first_epoch) * self.tokens_per_epoch
+        self.tokens_per_s = tokens / spent_s
+        step_s = spent_s / (state.global_step - self.first_step)
+        left_s = step_s * (state.max_steps - state.global_step)
+        self.tell(
+            state,
+            Progress(state.global_step, state.max_steps, logs["loss"], self.tokens_per_s, left_s),
+        )
+
+    def tell(self, state: TrainerState, progress: Progress) -> None:
+        """One process of several speaks."""
+        if state.is_world_process_zero:
+            sys.stdout.write(progress.line() + "\n")
+            sys.stdout.flush()

@@ -1,0 +1,162 @@
+"""Starts the training of a variant in processes of its own and shows how far it is. No torch here.
+
+Writes `variants/<name>/dataset.jsonl` and `held_out.jsonl` (then `training.sft` reads them) and
+`logs/train-<name>.log`.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from hybridtune import guard
+from hybridtune.config.training import TrainingSettings
+from hybridtune.domain import Domain
+from hybridtune.errors import ConfigError, StageError
+from hybridtune.progress import Reporter, Task
+from hybridtune.runs import Run
+from training.mixture import write_mixture
+from training.options import check_training
+from training.progress import parse
+from training.remedies import remedy, telling_lines
+
+HOME = Path(__file__).parent.parent
+QUIET = {
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+    # `-m training.sft` shall find ours, whatever lies in the working folder.
+    "PYTHONSAFEPATH": "1",
+}
+
+
+def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) -> None:
+    """Mix a variant's sessions and train its adapter; resumes what was interrupted.
+
+    Raises:
+        ConfigError: an option that TRL, PEFT or vLLM would refuse.
+        StageError: the training failed; with the last useful lines of its log.
+    """
+    settings = run.experiment.training
+    check_training(settings)
+    command = launch_command(run, variant, domain)
+    write_mixture(run, variant)
+    log = run.logs / f"train-{variant}.log"
+    start = log.stat().st_size if log.exists() else 0
+    process = guard.start(command, log=log, env=environment(settings))
+    try:
+        show(follow(process, log, start), variant, reporter)
+        code = process.wait()
+    finally:
+        guard.stop(process)
+    if code:
+        raise StageError(failure(variant, code, log, start))
+
+
+def launch_command(run: Run, variant: str, domain: Domain) -> list[str]:
+    """The command line that trains a variant; every path in it is absolute."""
+    settings = run.experiment.training
+    config = accelerate_config(settings.accelerate_config)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet"]
+    command += ["--config_file", str(config), *settings.accelerate_args, "-m", "training.sft"]
+    command += ["--run", str(run.path.resolve()), "--variant", variant]
+    command += ["--domain", str(domain.path.resolve())]
+    processes = processes_asked(config, settings.accelerate_args)
+    return command + (["--processes", str(processes)] if processes else [])
+
+
+def accelerate_config(name: str) -> Path:
+    """The file as named from the working folder, else from the repository.
+
+    Raises:
+        ConfigError: it is in neither.
+    """
+    for path in (Path(name), HOME / name):
+        if path.is_file():
+            return path.resolve()
+    raise ConfigError(
+        f"no such file: {name}",
+        where="training.accelerate_config",
+        fix="accelerate_config.yaml, or one of configs/accelerate/",
+    )
+
+
+def processes_asked(config: Path, arguments: Sequence[str]) -> int | None:
+    """How many processes accelerate was told to start, if it was."""
+    words = " ".join(arguments).replace("=", " ").split()
+    for name in ("--num_processes", "--num-processes"):
+        if name in words[:-1]:
+            return int(words[words.index(name) + 1])
+    try:
+        values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {error}", where=str(config)) from None
+    count: int | None = (values or {}).get("num_processes")
+    return count
+
+
+def environment(settings: TrainingSettings) -> dict[str, str]:
+    """Environment variables of the training: the user's win over ours."""
+    # accelerate sets one thread where nothing is said, which on a CPU is slow.
+    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
+    return {**QUIET, "OMP_NUM_THREADS": threads, **settings.env}
+
+
+def follow(process: "subprocess.Popen[bytes]", log: Path, start: int) -> Iterator[str]:
+    """The lines that a process adds to its log, until it ends."""
+    with log.open(encoding="utf-8", errors="replace") as text:
+        text.seek(start)
+        rest = ""
+        while True:
+            ended = process.poll() is not None
+            *lines, rest = (rest + text.read()).split("\n")
+            yield from lines
+            if ended:
+                return
+            time.sleep(0.2)
+
+
+def show(lines: Iterator[str], variant: str, reporter: Reporter) -> None:
+    """Show loading, then the optimiser steps; warnings are passed on."""
+    first = None
+    with reporter.task(f"training {variant}: loading"):
+        while first is None and (line := next(lines, None)) is not None:
+            first = parse(line)
+            tell_warning(line, reporter)
+    if first is None:
+        return
+    with reporter.task(f"training {variant}", total=first.steps) as task:
+        advance(task, first.step, "")
+        for line in lines:
+            tell_warning(line, reporter)
+            if progress := parse(line):
+                advance(task, progress.step, progress.note)
+
+
+def tell_warning(line: str, reporter: Reporter) -> None:
+    """Our own warnings are for the user; the libraries' stay in the log."""
+    if line.startswith("warning: "):
+        reporter.say(line)
+
+
+def advance(task: Task, step: int, note: str) -> None:
+    """Move a bar to a step."""
+    while task.done < step:
+        task.advance(note=note)
+
+
+def failure(variant: str, code: int, log: Path, start: int) -> str:
+    """What to tell about a training that failed: reason, remedy, log."""
+    with log.open("rb") as file:
+        file.seek(start)
+        text = file.read().decode(errors="replace")
+    lines = telling_lines(text) or ["it wrote no error; was it killed, for want of memory perhaps?"]
+    advice = remedy(text)
+    told = [f"training {variant} ended with exit code {code}", *(f"    {line}" for line in lines)]
+    told += [f"  likely remedy: {advice}"] if advice else []
+    return "\n".join([*told, f"  full log: {log}"])

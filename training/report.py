@@ -1,0 +1,119 @@
+"""What a training was and what came of it: `training.json`, and the adapter's model card."""
+
+import importlib.metadata
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from hybridtune.config import Experiment
+from hybridtune.domain import Domain
+from training.data import Tally
+from training.settings import LORA, SFT
+
+PACKAGES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+
+
+def describe(
+    experiment: Experiment, variant: str, trainer: SFTTrainer, data: Tally, held_out: Tally
+) -> dict[str, Any]:
+    """Everything that the trainer knows, for people and for comparing variants."""
+    state, arguments = trainer.state, trainer.args
+    epochs = state.epoch or 0.0
+    rows = len(trainer.train_dataset)
+    room = rows * experiment.training.max_length
+    options = arguments.to_dict()
+    gpu = torch.cuda.is_available()
+    return {
+        "variant": variant,
+        "shares": experiment.variants[variant].model_dump(mode="json"),
+        "base_model": experiment.model.model_dump(mode="json"),
+        "data": asdict(data),
+        "held_out": asdict(held_out),
+        "rows": rows,
+        "fill": round(data.tokens / room, 4) if arguments.packing else None,
+        "steps": state.global_step,
+        "epochs": epochs,
+        "tokens_seen": round(data.tokens * epochs),
+        "tokens_trained": round(data.trained_tokens * epochs),
+        "processes": arguments.world_size,
+        "device": torch.cuda.get_device_name() if gpu else "cpu",
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if gpu else None,
+        "seed": experiment.seed,
+        "sft": {name: options[name] for name in {**SFT, **experiment.training.sft}},
+        "lora": LORA | experiment.training.lora,
+        "quantization": experiment.training.quantization,
+        "versions": versions(),
+        "loss_curve": [
+            {"step": entry["step"], "loss": entry["loss"]}
+            for entry in state.log_history
+            if "loss" in entry
+        ],
+        "held_out_curve": [
+            {"step": entry["step"], "loss": entry["eval_loss"]}
+            for entry in state.log_history
+            if "eval_loss" in entry
+        ],
+    }
+
+
+def versions() -> dict[str, str]:
+    """The libraries that decide what a training gives."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def base_name(experiment: Experiment) -> str:
+    """The base model for readers elsewhere: a hub id, or the name of a folder without its path."""
+    name = experiment.model.name
+    return Path(name).resolve().name if Path(name).is_dir() else name
+
+
+def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -> str:
+    """The card beside an adapter, in the hub's format."""
+    base, data = base_name(experiment), report["data"]
+    on_hub = not Path(experiment.model.name).is_dir()
+    revision = f" at revision `{experiment.model.revision}`" if experiment.model.revision else ""
+    header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
+    header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
+    shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
+    dropped = len(data["dropped_turns"])
+    rows = {
+        "base model": f"`{base}`{revision}, {experiment.model.dtype}",
+        "sessions": f"{data['sessions']} ({shares})",
+        "counselor turns": f"{data['counselor_turns']}, {dropped} of them too long and left out",
+        "tokens seen / trained": f"{report['tokens_seen']:,} / {report['tokens_trained']:,}",
+        "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs)",
+        "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),
+        "quantised base": "no" if report["quantization"] is None else str(report["quantization"]),
+        "held-out loss": held_out_words(report),
+        "adapter": f"sha256 `{report['hashes']['adapter']}`",
+        "dataset": f"sha256 `{report['hashes']['dataset']}`",
+        "versions": ", ".join(f"{name} {value}" for name, value in report["versions"].items()),
+    }
+    return "\n".join(
+        [
+            *header,
+            "",
+            f"# {domain.settings.title}: {report['variant']}",
+            "",
+            f"A LoRA adapter trained on {domain.settings.counselor.lower()} turns alone, for",
+            "research on whether synthetic sessions help. It is no therapist and must not act as",
+            "one. The base model's licence applies, and so do the terms of the transcripts that it",
+            "was trained on: what one model learned from people's words, it can repeat.",
+            "",
+            "| | |",
+            "|---|---|",
+            *(f"| {name} | {value} |" for name, value in rows.items()),
+            "",
+        ]
+    )
+
+
+def held_out_words(report: dict[str, Any]) -> str:
+    """The loss on held-out sessions, before and after."""
+    if report["held_out_loss"]["after"] is None:
+        return "not measured"
+    before, after = report["held_out_loss"]["before"], report["held_out_loss"]["after"]
+    return f"{before:.4f} before, {after:.4f} after ({report['held_out']['sessions']} sessions)"

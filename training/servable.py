@@ -1,0 +1,59 @@
+"""Will vLLM load the adapter? Asked of its planned configuration, before hours are spent on it.
+
+The rules are those of vLLM 0.32: `vllm/config/lora.py` and `vllm/lora/peft_helper.py`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hybridtune.errors import ConfigError
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+UNSERVED = (
+    "use_dora",
+    "lora_bias",
+    "modules_to_save",
+    "trainable_token_indices",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "use_qalora",
+    "use_bdlora",
+    "target_parameters",
+)
+INITS = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
+HEADS = {"lm_head", "embed_tokens", "embed_out", "wte"}
+
+
+def check_servable(lora: Mapping[str, Any]) -> None:
+    """Refuse adapters that vLLM does not load."""
+    ranks = {"r": lora.get("r", 16), **(lora.get("rank_pattern") or {})}
+    for name, rank in ranks.items():
+        if rank not in RANKS:
+            nearest = min((allowed for allowed in RANKS if allowed > rank), default=RANKS[-1])
+            raise ConfigError(
+                f"vLLM serves no adapter of rank {rank}",
+                where="training.lora.r" if name == "r" else f"training.lora.rank_pattern.{name}",
+                fix=f"take {nearest}; it serves {', '.join(map(str, RANKS))}",
+            )
+    for name in UNSERVED:
+        if lora.get(name):
+            raise ConfigError(
+                "vLLM does not serve such adapters", where=f"training.lora.{name}", fix="remove it"
+            )
+    if lora.get("bias", "none") != "none":
+        raise ConfigError("vLLM serves no biases", where="training.lora.bias", fix="write none")
+    start = lora.get("init_lora_weights", True)
+    if isinstance(start, str) and start.lower() not in INITS:
+        raise ConfigError(
+            f"vLLM serves no adapter that starts from {start!r}: it changes the base's weights",
+            where="training.lora.init_lora_weights",
+            fix=f"true, or one of {', '.join(sorted(INITS))}",
+        )
+    targets = lora.get("target_modules")
+    for target in [targets] if isinstance(targets, str) else targets or []:
+        if target.rpartition(".")[2] in HEADS:
+            raise ConfigError(
+                f"neither TRL trains nor vLLM serves an adapter on {target!r}",
+                where="training.lora.target_modules",
+                fix="leave it out; all-linear takes every layer but the head",
+            )

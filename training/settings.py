@@ -1,0 +1,108 @@
+"""From the experiment's `training` section to what TRL, PEFT and bitsandbytes take.
+
+Their own names, over defaults for LoRA on a few hundred sessions (sources: `docs/training.md`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import BitsAndBytesConfig
+from trl import SFTConfig
+
+from hybridtune.config import Experiment
+from hybridtune.config.training import TrainingSettings
+from hybridtune.errors import ConfigError
+
+LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
+SFT = {
+    "num_train_epochs": 3,
+    "learning_rate": 2e-4,
+    "lr_scheduler_type": "cosine",
+    "warmup_steps": 0.05,
+    # Rows are packed to the full length: more of them at once only costs memory, and attention
+    # without FlashAttention grows with the square of what is flattened into one.
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 8,
+    "packing": True,
+    "eval_packing": False,
+    "logging_steps": 1,
+    "save_strategy": "steps",
+    "save_steps": 0.1,
+    "save_total_limit": 2,
+    "report_to": "none",
+    "disable_tqdm": True,
+}
+
+
+def sft_config(experiment: Experiment, checkpoints: Path) -> SFTConfig:
+    """TRL's configuration: our defaults, the experiment's options, and what only we may set.
+
+    Raises:
+        ConfigError: TRL refuses a value.
+    """
+    settings, base = experiment.training, experiment.model
+    gpu = torch.cuda.is_available()
+    options: dict[str, Any] = {
+        **SFT,
+        "bf16": base.dtype == "bfloat16",
+        "fp16": base.dtype == "float16",
+        "gradient_checkpointing": gpu,
+        "dataloader_pin_memory": gpu,
+        **settings.sft,
+    }
+    # TRL loads in float32 unless told otherwise, and cuts rows at 1024 tokens. Ours have their
+    # length already; the packer needs it to fill its rows.
+    model = {"dtype": base.dtype, "revision": base.revision or "main"}
+    options["model_init_kwargs"] = model | (settings.sft.get("model_init_kwargs") or {})
+    options["max_length"] = settings.max_length if options["packing"] else None
+    options |= {"output_dir": str(checkpoints), "seed": experiment.seed}
+    try:
+        return SFTConfig(**options)
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"trl.SFTConfig refuses it: {reason}", where="training.sft") from None
+
+
+def lora_config(settings: TrainingSettings) -> LoraConfig:
+    """PEFT's configuration.
+
+    Raises:
+        ConfigError: PEFT refuses a value.
+    """
+    try:
+        return LoraConfig(**LORA | settings.lora | {"task_type": "CAUSAL_LM"})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"peft.LoraConfig refuses it: {error}", where="training.lora") from None
+
+
+def quantization_config(settings: TrainingSettings) -> BitsAndBytesConfig | None:
+    """The configuration of bitsandbytes, where the base shall be quantised.
+
+    Raises:
+        ConfigError: it refuses a value.
+    """
+    if not settings.quantization:
+        return None
+    try:
+        return BitsAndBytesConfig(**settings.quantization)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"BitsAndBytesConfig refuses it: {error}", where="training.quantization"
+        ) from None
+
+
+def check_processes(running: int, wanted: int | None) -> None:
+    """Refuse to train with another number of processes than was asked for.
+
+    Raises:
+        ConfigError: `accelerate launch --cpu --num_processes 2`, for one, starts a single one.
+    """
+    if wanted is not None and running != wanted:
+        raise ConfigError(
+            f"accelerate started {running} of {wanted} processes",
+            where="training.accelerate_args",
+            fix="use configs/accelerate/multi_gpu.yaml; on a CPU with ACCELERATE_USE_CPU=true",
+        )

@@ -1,0 +1,43 @@
+"""The training stage's steps: one adapter each. Imports no torch."""
+
+from functools import partial
+
+from hybridtune.domain import Domain
+from hybridtune.manifest import fingerprint
+from hybridtune.progress import Reporter
+from hybridtune.runs import Run
+from hybridtune.steps import Step, part
+from hybridtune.weights import model_digest
+from training.launch import train_variant
+
+
+def steps(run: Run, domain: Domain) -> list[Step]:
+    """One step per trained variant."""
+    return [step(run, domain, name) for name in run.experiment.trained_variants()]
+
+
+def step(run: Run, domain: Domain, name: str) -> Step:
+    """One adapter, in a process of its own."""
+    experiment = run.experiment
+    variant = experiment.variants[name]
+    configuration = part(experiment, "model", "training") | {"variant": variant.model_dump()}
+    inputs = [run.corpus / "real.jsonl"] if variant.real else []
+    inputs += [run.generation / "synthetic.jsonl"] if variant.synthetic else []
+
+    def train(reporter: Reporter) -> None:
+        train_variant(run, name, domain, reporter)
+
+    return Step(
+        f"training:{name}",
+        "training",
+        partial(
+            fingerprint,
+            configuration,
+            inputs,
+            ["training"],
+            prompt=domain.system_prompt,
+            base=model_digest(experiment.model.name, experiment.model.revision),
+        ),
+        (run.variant(name) / "adapter", run.variant(name) / "training.json"),
+        train,
+    )
