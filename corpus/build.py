@@ -7,6 +7,8 @@ Reads the paths of `experiment.corpus`. Writes `corpus/real.jsonl` (Session reco
 import hashlib
 from collections import Counter
 
+from rich.markup import escape
+
 from corpus.files import find_files, read_text
 from corpus.formats import read_document
 from corpus.report import Omission, Report
@@ -56,7 +58,7 @@ def import_transcripts(
     if not built:
         raise nothing_left(unusable, settings)
     report.sessions = draw(distinct(drop_copies(built, report)), settings.limit, seed, report)
-    reporter.say(f"  {report.summary()}")
+    reporter.say(f"  {escape(report.summary())}")
     return report
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from corpus.files import Skipped
@@ -105,7 +106,7 @@ class Report:
         for section in filter(None, sections):
             table.add_section()
             for name, count in section.items():
-                table.add_row(name.replace("_", " "), f"{count:,}")
+                table.add_row(escape(name.replace("_", " ")), f"{count:,}")
         return table
 
 

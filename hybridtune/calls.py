@@ -57,9 +57,11 @@ class Usage:
     seconds: float
 
 
-def call_key(identity: Mapping[str, Any], body: Mapping[str, Any], sample: int) -> str:
-    """SHA-256 over the served model's content, the request body and the sample index."""
-    content = {"identity": identity, "body": body, "sample": sample}
+def call_key(
+    identity: Mapping[str, Any], body: Mapping[str, Any], sample: int, reask: int = 0
+) -> str:
+    """SHA-256 over the served model's content, the request body, the sample and re-ask index."""
+    content = {"identity": identity, "body": body, "sample": sample, "reask": reask}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,5 +1,6 @@
 """The corpus stage as a whole: the shipped examples, AnnoMI where it lies about, and bad input."""
 
+import io
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from corpus.build import build_corpus, import_transcripts
 from corpus.formats import read_document
@@ -20,7 +22,7 @@ from hybridtune.config import Experiment
 from hybridtune.config.corpus import CorpusSettings
 from hybridtune.domain import load_domain
 from hybridtune.errors import DataError
-from hybridtune.progress import silent
+from hybridtune.progress import Reporter, silent
 from hybridtune.records import Session, read_json, read_jsonl
 from hybridtune.runs import Run
 
@@ -211,6 +213,18 @@ def test_nothing_usable_among_many_names_the_first(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="and 2 more sessions cannot be used") as caught:
         imported(folder)
     assert caught.value.where == str(folder / "one.txt")
+
+
+def test_labels_are_never_taken_for_markup(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=DIALOGUE)
+    segments = [{"speaker": "[/bold]", "text": "Hello."}]
+    (folder / "odd.json").write_text(json.dumps(segments), encoding="utf-8")
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    corpus = CorpusSettings(paths=(str(folder),))
+    report = import_transcripts(corpus, load_domain("therapy"), 7, Reporter(console))
+    console.print(report.table())
+    assert shown.getvalue().count("only one speaker remains: [/bold]") == 2
 
 
 def test_a_folder_without_transcripts(tmp_path: Path) -> None:

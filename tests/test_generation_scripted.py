@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from generation.review import Review
+from generation.rows import Failure
 from generation.stage import generate
 from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint
@@ -74,8 +75,8 @@ async def test_an_interrupted_run_ends_as_if_it_never_was(tmp_path: Path) -> Non
     assert await generated(run_of(tmp_path / "parts", sessions=8)) == whole
 
 
-async def test_a_faulty_server_loses_no_row(tmp_path: Path) -> None:
-    run = run_of(tmp_path / "run", sessions=20, reasks=6)
+async def test_a_faulty_server_loses_no_row_in_silence(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", sessions=20)
     faults = Faults(error_rate=0.05, garble_rate=0.1, seed=1)
     async with (
         scripted_server(THERAPY, faults=faults) as address,
@@ -86,6 +87,13 @@ async def test_a_faulty_server_loses_no_row(tmp_path: Path) -> None:
             limiter = AdaptiveLimiter(8)
             teacher = Client(http, endpoint, calls, limiter, stage="generation", role="teacher")
             await generate(run, THERAPY, teacher, silent())
-    for kind, count in read_json(run.generation / "report.json")["counts"].items():
+    report = read_json(run.generation / "report.json")
+    for kind, count in report["counts"].items():
         assert count["asked"] == count["written"] + count["failed"], kind
-    assert len(read_jsonl(run.generation / "drafts.jsonl", Session)) == 20
+    drafts = read_jsonl(run.generation / "drafts.jsonl", Session)
+    failures = read_jsonl(run.generation / "failures.jsonl", Failure)
+    lost = [failure.id for failure in failures if failure.kind == "draft"]
+    ids = [f"synthetic-{number:05d}-1" for number in range(1, 21)]
+    assert sorted([*lost, *(draft.id for draft in drafts)]) == ids
+    assert all("JSON" in failure.reason for failure in failures)
+    assert len(lost) < 10

@@ -42,9 +42,15 @@ class Teller(TrainerCallback):
         self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
     ) -> None:
         """Tell where a training starts or resumes."""
-        self.started_s = time.monotonic()
         self.first_step, self.first_epoch = state.global_step, state.epoch or 0.0
         self.tell(state, Progress(state.global_step, state.max_steps))
+
+    def on_step_begin(
+        self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Take the time from the first step on, after the held-out sessions' first evaluation."""
+        if state.global_step == self.first_step:
+            self.started_s = time.monotonic()
 
     def on_log(
         self,

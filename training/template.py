@@ -89,7 +89,9 @@ class Chat:
         for position in trained:
             header = self.render(messages[:position], ask=True)
             if not text.startswith(header):
-                raise self.broken("the header before a counselor turn depends on what follows it")
+                raise self.broken(
+                    "the header that asks for a counselor turn is not what stands before it"
+                )
             first = bisect_left(starts, len(header))
             if offsets[first - 1][1] > len(header):
                 raise self.broken("one token holds the end of a header and the start of a turn")

@@ -23,6 +23,7 @@ from hybridtune.chat.structured import Mode, correction, parse_json, response_fo
 from hybridtune.config.servers import Limits
 from hybridtune.errors import AnswerError, CallError, ServerError
 from hybridtune.records import Message
+from hybridtune.seeds import derive
 
 RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 OVERLOADED = frozenset({408, 429, 503, 529})
@@ -99,8 +100,8 @@ class Client:
         """Answer one request; JSON is validated and re-asked a bounded number of times."""
         messages = request.messages
         problem = ""
-        for _ in range(request.reasks + 1 if request.schema is not None else 1):
-            reply = await self._ask(request, messages)
+        for reask in range(request.reasks + 1 if request.schema is not None else 1):
+            reply = await self._ask(request, messages, reask)
             if request.schema is None:
                 return reply
             try:
@@ -114,10 +115,15 @@ class Client:
             f"{request.task}: no usable answer in {request.reasks + 1} tries: {problem}"
         )
 
-    async def _ask(self, request: ChatRequest, messages: tuple[Message, ...]) -> ChatReply:
+    async def _ask(
+        self, request: ChatRequest, messages: tuple[Message, ...], reask: int
+    ) -> ChatReply:
         body = self._body(request, messages)
+        if reask and request.seed is not None:
+            # A model that repeats its mistake makes the next re-ask equal: draw it anew.
+            body["seed"] = derive(request.seed, "reask", reask)
         identity = self.endpoint.identity(body["model"])
-        key = call_key(identity, body, request.sample)
+        key = call_key(identity, body, request.sample, reask)
         answer = self.calls.get(key)
         cached = answer is not None
         if answer is None:

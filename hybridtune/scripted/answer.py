@@ -24,7 +24,7 @@ TASKS: dict[str, tuple[tuple[str, ...], Answer]] = {
     ),
     "patient": (
         ("persona", "scenario", "max_exchanges"),
-        lambda stock, inputs, messages, _: patient.next_words(stock, inputs, messages),
+        patient.next_words,
     ),
     "counselor": (
         (),

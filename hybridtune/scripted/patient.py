@@ -12,14 +12,7 @@ from typing import Any
 
 from hybridtune.records import Message
 from hybridtune.scripted.stock import Stock
-from hybridtune.scripted.text import (
-    Slots,
-    closed,
-    fresh,
-    lowered,
-    seeded,
-    sentences,
-)
+from hybridtune.scripted.text import Slots, closed, fresh, lowered, seeded, sentences
 
 
 @dataclass
@@ -31,16 +24,18 @@ class Patient:
     scenario: Mapping[str, Any]
     own: list[str] = field(default_factory=list)
     heard: str = ""
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         self.script = self.stock.script("patient")
         self.story = self.stock.story(self.scenario)
-        self.theme = self.stock.theme(self.story)
+        self.theme = self.stock.theme_of(self.scenario)
         self.character = " ".join(str(value) for value in self.persona.values()).lower()
 
     def rng(self, purpose: str) -> random.Random:
         """Chance that depends on the person, the concern and the place in the talk."""
-        return seeded(purpose, self.persona, self.scenario, len(self.own), self.heard)
+        place = [len(self.own), self.heard, self.seed]
+        return seeded(purpose, self.persona, self.scenario, place)
 
     def slots(self, rng: random.Random) -> Slots:
         """Values for templates, if possible none that was said before."""
@@ -117,16 +112,19 @@ class Patient:
         return text
 
 
-def next_words(stock: Stock, inputs: Mapping[str, Any], messages: Sequence[Message]) -> str:
+def next_words(
+    stock: Stock, inputs: Mapping[str, Any], messages: Sequence[Message], seed: int | None
+) -> str:
     """The patient's next turn, with the end marker where the patient is done.
 
-    In `messages` the patient is the assistant and the counselor the user.
+    In `messages` the patient is the assistant and the counselor the user. What is told follows from
+    the scenario alone; the seed varies reactions and manner.
     """
     own = [message.content for message in messages if message.role == "assistant"]
     heard = [message.content for message in messages if message.role == "user"]
     limit = int(inputs["max_exchanges"])
     last = heard[-1] if heard else ""
-    patient = Patient(stock, inputs["persona"], inputs["scenario"], own, last)
+    patient = Patient(stock, inputs["persona"], inputs["scenario"], own, last, seed)
     agenda = patient.agenda(limit - 1)
     if len(own) < len(agenda):
         return patient.speak(agenda[len(own)])

@@ -19,7 +19,7 @@ from typing import Any
 
 from hybridtune.domain import Domain
 from hybridtune.errors import DomainError
-from hybridtune.scripted.text import CACHED, Phrases, Slots, fresh, seeded, words
+from hybridtune.scripted.text import CACHED, Phrases, Slots, fresh, words
 
 SINGLE = (
     "situation", "detail", "feeling", "consequence", "exception", "view", "step", "question",
@@ -77,20 +77,26 @@ class Stock:
 
     def theme(self, name: str) -> str:
         """The key of a theme by its name, or of the one that a text is about."""
-        if name in self.themes:
-            return name
-        return self.closest(name) or seeded("theme", name).choice(sorted(self.themes))
+        return name if name in self.themes else self.closest(name) or self.shapes["fallback_theme"]
 
     def closest(self, text: str) -> str | None:
-        """The theme that shares most words with a text, if any does.
+        """The theme whose words a text uses most, if it uses any that names a theme.
 
-        A word counts the more, the fewer themes know it, and thrice as much if it names the theme.
+        A word counts the more, the fewer themes know it, and much more if it names the theme.
         """
+        said = sorted(set(self.content(text)))
+        if self.topical.isdisjoint(said):
+            return None
         scores: dict[str, float] = {}
-        for word in sorted(set(self.content(text))):
+        for word in said:
             for theme, weight in self.weights.get(word, {}).items():
                 scores[theme] = scores.get(theme, 0.0) + weight
-        return max(scores, key=lambda theme: (scores[theme], theme)) if scores else None
+        return max(scores, key=lambda theme: (scores[theme], theme))
+
+    def theme_of(self, scenario: Mapping[str, Any]) -> str:
+        """The theme that a scenario is about."""
+        summary = str(scenario.get(self.shapes["places"]["summary"], ""))
+        return self.theme(" ".join([summary, *self.thoughts(scenario), self.story(scenario)]))
 
     def story(self, scenario: Mapping[str, Any]) -> str:
         """The part of a scenario that tells what happened."""
@@ -129,7 +135,7 @@ def stock(domain: Domain) -> Stock:
         function_words=frozenset(language["function_words"].split()),
         suffixes=tuple(language["suffixes"]),
     )
-    keys = {name: key_words(bare, name, theme) for name, theme in themes.items()}
+    keys = {name: frozenset(bare.content(theme["words"])) for name, theme in themes.items()}
     known = {name: keys[name] | theme_words(bare, theme) for name, theme in themes.items()}
     return replace(
         bare,
@@ -147,7 +153,7 @@ def word_weights(
     weights: dict[str, dict[str, float]] = {}
     for theme, group in known.items():
         for word in group:
-            weights.setdefault(word, {})[theme] = 3.0 if word in keys[theme] else 1.0
+            weights.setdefault(word, {})[theme] = 3.0 if word in keys[theme] else 0.3
     return {
         word: {theme: weight / len(uses) for theme, weight in uses.items()}
         for word, uses in weights.items()
@@ -167,11 +173,6 @@ def load_themes(domain: Domain) -> dict[str, Mapping[str, Any]]:
     if not themes:
         raise DomainError("no themes", where=str(folder), fix="the stand-ins need at least one")
     return themes
-
-
-def key_words(stock: Stock, name: str, theme: Mapping[str, Any]) -> frozenset[str]:
-    """The nouns that name a theme: speaking of them is speaking of that theme."""
-    return frozenset(stock.content(f"{name} {theme['topic']} {theme['words']}"))
 
 
 def theme_words(stock: Stock, theme: Mapping[str, Any]) -> frozenset[str]:

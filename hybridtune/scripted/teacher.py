@@ -46,7 +46,7 @@ def scenario(stock: Stock, inputs: Mapping[str, Any], seed: int | None) -> Any:
 def session(stock: Stock, inputs: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
     """A whole session of exactly the requested number of exchanges, the patient speaking first."""
     exchanges = int(inputs["exchanges"])
-    patient = Patient(stock, inputs["persona"], inputs["scenario"])
+    patient = Patient(stock, inputs["persona"], inputs["scenario"], seed=seed)
     agenda = patient.agenda(max(1, exchanges - 1))
     own: list[str] = []
     turns = []

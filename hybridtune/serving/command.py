@@ -108,6 +108,11 @@ def adapter_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def same_folder(one: str, other: str) -> bool:
+    """Whether two names of models are the same folder, written differently."""
+    return Path(one).is_dir() and Path(other).is_dir() and Path(one).samefile(other)
+
+
 def check_adapter_base(folder: Path, model: str) -> None:
     """Refuse an adapter that was trained on another base model.
 
@@ -115,7 +120,7 @@ def check_adapter_base(folder: Path, model: str) -> None:
         InputError: its configuration names another base.
     """
     base = str(adapter_config(folder).get("base_model_name_or_path"))
-    if base != model:
+    if base != model and not same_folder(base, model):
         raise InputError(
             f"the adapter was trained on {base!r}, the experiment's base is {model!r}",
             where=str(folder / "adapter_config.json"),

@@ -4,12 +4,13 @@ A managed server is started and stopped here; an attached one is checked; the sc
 in this process, on a real port, so that it is reached as any other server is.
 """
 
+import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
@@ -42,19 +43,21 @@ async def open_models(
         calls = stack.enter_context(CallStore(run.calls))
         connector = aiohttp.TCPConnector(limit=0)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        opened: dict[str, tuple[Endpoint, AdaptiveLimiter]] = {}
+        endpoints: dict[str, Endpoint] = {}
+        limiters: dict[str, AdaptiveLimiter] = {}
         clients: dict[str, Client] = {}
         for role in roles:
             settings: RoleSettings = getattr(run.experiment.roles, role)
             name = settings.base_url or settings.server
             assert name is not None
-            if name not in opened:
-                endpoint = await open_server(stack, http, run, domain, role, reporter)
-                opened[name] = endpoint, AdaptiveLimiter(endpoint.limits.max_concurrency)
-            endpoint, limiter = opened[name]
+            attached = isinstance(run.experiment.server_of(role), AttachedServer)
+            if attached or name not in endpoints:  # roles may differ in key and default model
+                endpoints[name] = await open_server(stack, http, run, domain, role, reporter)
+            endpoint = endpoints[name]
+            limiter = limiters.setdefault(name, AdaptiveLimiter(endpoint.limits.max_concurrency))
             clients[role] = Client(
                 http,
-                with_model(endpoint, settings.model),
+                with_model(endpoint, settings.model, role),
                 calls,
                 limiter,
                 stage=stage,
@@ -150,38 +153,42 @@ async def check_attached(
         ServerError: it cannot be reached, or refuses us.
         ConfigError: its key is not in the environment, or it serves several models.
     """
-    key = os.environ.get(server.api_key_env) if server.api_key_env else None
+    key = os.environ.get(server.api_key_env, "").strip() if server.api_key_env else None
     if server.api_key_env and not key:
         raise ConfigError(
             f"the environment variable {server.api_key_env} is not set",
             where=f"roles.{role}.api_key_env",
             fix=f"export {server.api_key_env}=...",
         )
-    parts = urlsplit(server.base_url)
-    base_url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
+    base_url = server.base_url.rstrip("/")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     where = f"roles.{role}: {base_url}"
     try:
         timeout = aiohttp.ClientTimeout(total=20)
         async with http.get(f"{base_url}/models", headers=headers, timeout=timeout) as response:
-            text = await response.text()
+            text = await response.text(errors="replace")
             status = response.status
-            listing = await response.json(content_type=None) if status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        reason = str(error) or type(error).__name__
+    except (aiohttp.ClientError, OSError) as error:
+        reason = error_text(str(error) or type(error).__name__, key)
         raise ServerError(
             f"{where} cannot be reached: {reason} (is the server running? base_url ends in /v1)"
         ) from None
     if status in {401, 403}:
-        told = error_text(text).replace(key, "[key]") if key else error_text(text)
+        told = error_text(text, key)
         raise ServerError(f"{where} refuses the key: {told} (check the variable in api_key_env)")
-    if any(item.get("owned_by") == "hybridtune" for item in listing.get("data", [])):
+    listed = listed_models(text) if status == 200 else []
+    if any(item.get("owned_by") == "hybridtune" for item in listed):
         # Our own stand-in run as a server (`python -m hybridtune.scripted`): records must say so.
         return Endpoint("scripted", base_url, "scripted", server.limits, api_key=key)
-    names = [item["id"] for item in listing.get("data", []) if "id" in item]
+    names = [str(item["id"]) for item in listed]
     model = server.model or (names[0] if len(names) == 1 else None)
     if model is None and role == "counselor":
         model = "base"
+    if model is None and status != 200:
+        raise ServerError(
+            f"{where}/models answered {status}: {error_text(text, key)} (is base_url right? it ends"
+            f" in /v1; an endpoint that lists no models needs roles.{role}.model)"
+        )
     if model is None:
         raise ConfigError(
             f"the endpoint serves {len(names) or 'no listed'} models",
@@ -191,6 +198,26 @@ async def check_attached(
     return Endpoint("attached", base_url, model, server.limits, api_key=key)
 
 
-def with_model(endpoint: Endpoint, model: str | None) -> Endpoint:
-    """The same server with another default model."""
-    return Endpoint(**{**vars(endpoint), "model": model}) if model else endpoint
+def listed_models(text: str) -> list[dict[str, Any]]:
+    """The entries of an answer of `/models`; none where it is something else."""
+    try:
+        return [item for item in json.loads(text)["data"] if item["id"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def with_model(endpoint: Endpoint, model: str | None, role: str) -> Endpoint:
+    """The same server with another default model.
+
+    Raises:
+        ConfigError: it is a server of ours that serves no such model.
+    """
+    if model is None:
+        return endpoint
+    if endpoint.kind == "managed" and model not in endpoint.identities:
+        raise ConfigError(
+            f"the server does not serve {model!r}",
+            where=f"roles.{role}.model",
+            fix=f"it serves {', '.join(endpoint.identities)}",
+        )
+    return replace(endpoint, model=model)

@@ -4,7 +4,6 @@ Writes the server's output to `runs/<name>/logs/<server>.log`.
 """
 
 import asyncio
-import os
 import socket
 import subprocess
 import time
@@ -41,6 +40,8 @@ def check_port(port: int, where: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise ServerError(f"{where}: port {port} needs root; choose one above 1023") from None
         except OSError:
             raise ServerError(
                 f"{where}: port {port} of 127.0.0.1 is in use (choose another, leave it out for a "
@@ -65,19 +66,13 @@ async def running_server(
         ServerError: it ended, or was not healthy in time; with its log's last useful lines.
     """
     start = log.stat().st_size if log.exists() else 0
-    process = guard.start(command, log=log, env={**ENVIRONMENT, **settings_for_cpu(), **env})
+    process = guard.start(command, log=log, env={**ENVIRONMENT, **env})
     try:
         with reporter.task(f"starting {name}"):
             await until_healthy(name, process, port, log, start, timeout_s)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         guard.stop(process)
-
-
-def settings_for_cpu() -> dict[str, str]:
-    """A thread count that the user set is kept; vLLM's own binding needs whole machines."""
-    threads = os.environ.get("OMP_NUM_THREADS")
-    return {"OMP_NUM_THREADS": threads} if threads else {}
 
 
 async def until_healthy(
@@ -92,8 +87,8 @@ async def until_healthy(
     deadline = time.monotonic() + timeout_s
     async with aiohttp.ClientSession() as http:
         while True:
-            if process.poll() is not None:
-                raise ServerError(failure(f"{name} did not start", log, start))
+            if (code := process.poll()) is not None:
+                raise ServerError(failure(f"{name} did not start (exit code {code})", log, start))
             if await answers(http, f"http://127.0.0.1:{port}/health"):
                 return
             if time.monotonic() > deadline:
@@ -116,7 +111,7 @@ def failure(what: str, log: Path, start: int) -> str:
     with log.open("rb") as file:
         file.seek(start)
         text = file.read().decode(errors="replace")
-    advice = remedy(text)
+    advice = remedy(f"{what}\n{text}")
     lines = [what, *(f"    {line}" for line in telling_lines(text))]
     if advice:
         lines.append(f"  likely remedy: {advice}")

@@ -37,15 +37,23 @@ REMEDIES = (
     ),
     (r"torchvision|torchaudio|torchcodec", "uninstall torchvision, torchaudio and torchcodec"),
     (r"No space left on device", "free some disk space"),
+    (
+        r"exit code (137|-9)\b",
+        "it was killed, most likely for want of memory: free some, or lower what it may take",
+    ),
 )
 TELLING = re.compile(r"error|exception|fatal|killed|cannot|failed|invalid|unrecognized", re.I)
-NOISE = re.compile(r"^\s*(File \"|Traceback|\^+|During handling|The above exception)|\bINFO\b")
+CHATTER = re.compile(r"^(\(\w+ pid=\d+\)\s*)?(INFO|DEBUG)\b")
+NOISE = re.compile(
+    r"^\s*(File \"|Traceback|\^+|During handling|The above exception|For further information)"
+)
 PREFIX = re.compile(r"^\(\w+ pid=\d+\)\s*(ERROR|WARNING|INFO)?[\d\s:.-]*(\[[^\]]*\])?\s*")
 
 
 def telling_lines(log: str, most: int = 6) -> list[str]:
     """The last useful lines of a log: those that speak of failure, else just the last ones."""
-    lines = [PREFIX.sub("", line).rstrip() for line in log.splitlines()]
+    lines = [line for line in log.splitlines() if not CHATTER.match(line)]
+    lines = [PREFIX.sub("", line).rstrip() for line in lines]
     lines = [line for line in lines if line.strip() and not NOISE.search(line)]
     telling = [line.strip() for line in lines if TELLING.search(line)] or lines
     return [line[:300] for line in list(dict.fromkeys(telling))[-most:]]

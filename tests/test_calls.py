@@ -1,0 +1,182 @@
+"""The request cache: nothing that was answered is asked again, whatever happens in between."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from fake_server import FakeServer, completion, fake_server, slowly
+
+from hybridtune.calls import Answer, CallStore, call_key
+from hybridtune.chat.client import Client, Endpoint
+from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.chat.model import ChatReply, ChatRequest
+from hybridtune.config.servers import Limits, Sampling
+from hybridtune.errors import RunError
+from hybridtune.records import Message
+
+HOME = Path(__file__).parent.parent
+BODY = {"model": "real", "messages": [{"role": "user", "content": "Grüße \U0001f600"}], "seed": 3}
+ROW = {"stage": "eval", "role": "judge", "task": "judge", "model": "m", "request": BODY}
+
+
+def client_of(server: FakeServer, http: aiohttp.ClientSession, calls: CallStore) -> Client:
+    endpoint = Endpoint("attached", server.url, "m", Limits(retries=0))
+    return Client(http, endpoint, calls, AdaptiveLimiter(4), stage="eval", role="patient")
+
+
+def asking(text: str, **more: Any) -> ChatRequest:
+    return ChatRequest((Message(role="user", content=text),), Sampling(), "patient", **more)
+
+
+def test_the_key_is_the_same_in_every_process() -> None:
+    script = (
+        "import json, sys; from hybridtune.calls import call_key\n"
+        "print(call_key({'adapter': 'a1'}, json.loads(sys.argv[1]), 2))"
+    )
+    swapped = json.dumps(dict(reversed(BODY.items())))
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, swapped],
+            cwd=HOME,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == call_key({"adapter": "a1"}, BODY, 2)
+
+
+def test_the_key_covers_what_matters() -> None:
+    keys = {
+        call_key({"adapter": "a1"}, BODY, 0),
+        call_key({"adapter": "a2"}, BODY, 0),
+        call_key({"adapter": "a1"}, BODY, 1),
+        call_key({"adapter": "a1"}, BODY, 0, reask=1),
+        call_key({"adapter": "a1"}, {**BODY, "seed": 4}, 0),
+        call_key({"adapter": "a1"}, {**BODY, "model": "hybrid"}, 0),
+    }
+    assert len(keys) == 6
+
+
+def test_the_key_covers_the_content_behind_a_name() -> None:
+    def identity(digest: str) -> object:
+        served = {"real": {"model": "b", "adapter": digest}, "base": {"model": "b"}}
+        return Endpoint("managed", "http://x/v1", "base", Limits(), served).identity("real")
+
+    assert identity("a1") != identity("a2")
+    elsewhere = Endpoint("managed", "http://y/v1", "base", Limits(), {"base": {"model": "b"}})
+    here = Endpoint("managed", "http://x/v1", "base", Limits(), {"base": {"model": "b"}})
+    assert here.identity("base") == elsewhere.identity("base")
+
+
+def test_the_first_answer_is_kept(tmp_path: Path) -> None:
+    first, second = Answer("first", "stop", 1, 2), Answer("second", "stop", 1, 2)
+    with CallStore(tmp_path / "calls.sqlite") as one, CallStore(tmp_path / "calls.sqlite") as two:
+        assert one.get("k") is None
+        assert one.put("k", first, **ROW, seconds=0.5) == first  # type: ignore[arg-type]
+        assert two.put("k", second, **ROW, seconds=0.5) == first  # type: ignore[arg-type]
+        assert two.get("k") == first
+        assert [(row.calls, row.seconds) for row in two.usage()] == [(1, 0.5)]
+
+
+async def test_equal_requests_at_once_get_one_answer(tmp_path: Path) -> None:
+    async with fake_server(slowly(0.05)) as server, aiohttp.ClientSession() as http:
+        with CallStore(tmp_path / "calls.sqlite") as calls:
+            client = client_of(server, http, calls)
+            replies = await asyncio.gather(*(client.complete(asking("same")) for _ in range(3)))
+            again = await client.complete(asking("same"))
+            other = await client.complete(asking("same", sample=1))
+    assert len({reply.text for reply in [*replies, again]}) == 1
+    assert again.cached
+    assert not other.cached
+    assert other.text != again.text
+
+
+async def test_odd_texts_come_back_as_they_were(tmp_path: Path) -> None:
+    odd = "Grüße \u2028 \x00 \U0001f600 'quoted'; DROP TABLE calls"
+
+    async def behave(_: web.Request, __: FakeServer) -> web.StreamResponse:
+        return completion(odd)
+
+    texts: list[ChatReply] = []
+    for _ in range(2):
+        async with fake_server(behave) as server, aiohttp.ClientSession() as http:
+            server.url = "http://stable/v1" if texts else server.url
+            with CallStore(tmp_path / "calls.sqlite") as calls:
+                client = client_of(server, http, calls)
+                client.endpoint.identities = {"m": {"digest": "d"}}
+                texts.append(await client.complete(asking(odd)))
+    assert [reply.text for reply in texts] == [odd, odd]
+    assert texts[1].cached
+
+
+def test_what_is_no_cache_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calls.sqlite"
+    path.write_text("This is a text file, and surely no database of anybody's." * 20)
+    with pytest.raises(RunError, match=r"calls\.sqlite: cannot be used .*not a database"):
+        CallStore(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RunError, match="unable to open"):
+        CallStore(path)
+
+
+ASK_ALL = """
+import asyncio, sys
+from pathlib import Path
+import aiohttp
+from hybridtune.calls import CallStore
+from hybridtune.chat.client import Client, Endpoint
+from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.chat.model import ChatRequest
+from hybridtune.config.servers import Limits, Sampling
+from hybridtune.records import Message
+
+async def main(url: str, path: Path, count: int) -> None:
+    with CallStore(path) as calls:
+        async with aiohttp.ClientSession() as http:
+            endpoint = Endpoint("attached", url, "m", Limits())
+            client = Client(http, endpoint, calls, AdaptiveLimiter(4), stage="eval", role="judge")
+            async def one(number: int) -> None:
+                message = Message(role="user", content=f"question {number}")
+                await client.complete(ChatRequest((message,), Sampling(), "judge"))
+            await asyncio.gather(*(one(number) for number in range(count)))
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+async def test_kill_9_repeats_at_most_what_was_in_flight(tmp_path: Path) -> None:
+    """Killed three times at different moments; each kill may cost up to 4 requests, no more."""
+    path, count = tmp_path / "calls.sqlite", 60
+
+    async with fake_server(slowly(0.02)) as server:
+        command = [sys.executable, "-c", ASK_ALL, server.url, str(path), str(count)]
+        for kill_at in (7, 22, 41):
+            process = await asyncio.create_subprocess_exec(*command, cwd=HOME)
+            while len(server.bodies) < kill_at:
+                assert process.returncode is None
+                await asyncio.sleep(0.001)
+            process.send_signal(signal.SIGKILL)
+            assert await process.wait() == -signal.SIGKILL
+            await asyncio.sleep(0.05)
+        process = await asyncio.create_subprocess_exec(*command, cwd=HOME)
+        assert await process.wait() == 0
+        repeated = len(server.bodies) - count
+        assert 0 <= repeated <= 3 * 4
+        process = await asyncio.create_subprocess_exec(*command, cwd=HOME)
+        assert await process.wait() == 0
+        assert len(server.bodies) - count == repeated
+    database = sqlite3.connect(path)
+    assert database.execute("SELECT COUNT(*) FROM calls").fetchone() == (count,)
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()

@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from hybridtune.config import Experiment
+from hybridtune.errors import ConfigError, DataError
+from hybridtune.records import Message, Session, read_jsonl, write_jsonl
+from hybridtune.runs import Run
+from training.mixture import write_mixture
+
+TURNS = (Message(role="user", content="Hi."), Message(role="assistant", content="Hello."))
+
+
+def make_run(path, variants, *, real=20, synthetic=10, held_out=0.1, seed=3):
+    roles = {name: {"server": "s"} for name in ("teacher", "patient", "counselor", "judge")}
+    experiment = {
+        "name": "t",
+        "seed": seed,
+        "model": {"name": "nowhere"},
+        "servers": {"s": {"kind": "scripted"}},
+        "roles": roles,
+        "corpus": {"paths": ["x"]},
+        "training": {"held_out": held_out},
+        "variants": {"base": {}, **variants},
+        "evaluation": {"reference": "base"},
+    }
+    run = Run(path, Experiment.model_validate(experiment))
+    for source, count, file in (
+        ("real", real, run.corpus / "real.jsonl"),
+        ("synthetic", synthetic, run.generation / "synthetic.jsonl"),
+    ):
+        ids = [f"{source}-{number}" for number in range(count)]
+        write_jsonl(file, [Session(id=i, domain="d", source=source, messages=TURNS) for i in ids])
+    return run
+
+
+def ids(run, variant, file="dataset.jsonl"):
+    return [session.id for session in read_jsonl(run.variant(variant) / file, Session)]
+
+
+def test_the_same_real_sessions_are_held_out_of_every_variant(tmp_path):
+    run = make_run(tmp_path, {"real": {"real": 1}, "hybrid": {"real": 1, "synthetic": 1}})
+    assert write_mixture(run, "real") == (18, 2)
+    assert write_mixture(run, "hybrid") == (28, 2)
+    held_out = ids(run, "real", "held_out.jsonl")
+    assert held_out == ids(run, "hybrid", "held_out.jsonl")
+    assert not set(held_out) & {*ids(run, "real"), *ids(run, "hybrid")}
+
+
+def test_a_synthetic_variant_is_measured_on_real_sessions(tmp_path):
+    run = make_run(tmp_path, {"synthetic": {"synthetic": 1}})
+    assert write_mixture(run, "synthetic") == (10, 2)
+    assert all(name.startswith("real-") for name in ids(run, "synthetic", "held_out.jsonl"))
+
+
+def test_shares_above_one_repeat_and_below_one_sample(tmp_path):
+    run = make_run(tmp_path, {"twice": {"synthetic": 2.5}, "half": {"synthetic": 0.5}})
+    write_mixture(run, "twice")
+    write_mixture(run, "half")
+    twice, half = ids(run, "twice"), ids(run, "half")
+    assert len(twice) == len(set(twice)) == 25
+    assert sum(name.endswith("#2") for name in twice) == 10
+    assert len(half) == 5
+    assert {f"{name}#3" for name in half} <= set(twice)
+
+
+def test_the_seed_decides_who_is_held_out(tmp_path):
+    chosen = set()
+    for seed in range(5):
+        run = make_run(tmp_path / str(seed), {"real": {"real": 1}}, seed=seed)
+        write_mixture(run, "real")
+        chosen.add(tuple(ids(run, "real", "held_out.jsonl")))
+    assert len(chosen) > 1
+
+
+def test_a_new_session_moves_no_other_across_the_split(tmp_path):
+    small, large = (
+        make_run(tmp_path / str(count), {"real": {"real": 1}}, real=count) for count in (20, 21)
+    )
+    for run in (small, large):
+        write_mixture(run, "real")
+    before, after = (set(ids(run, "real", "held_out.jsonl")) for run in (small, large))
+    assert len(before - after) <= 1
+
+
+def test_datasets_load_as_plain_json_lines(tmp_path):
+    run = make_run(tmp_path, {"real": {"real": 1}})
+    write_mixture(run, "real")
+    lines = (run.variant("real") / "dataset.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["messages"][1] == {"role": "assistant", "content": "Hello."}
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path):
+    run = make_run(tmp_path, {"little": {"synthetic": 0.01}})
+    with pytest.raises(DataError, match="no session to train on"):
+        write_mixture(run, "little")
+    with pytest.raises(ConfigError, match="no variant 'base' to train"):
+        write_mixture(run, "base")

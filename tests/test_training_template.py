@@ -1,0 +1,212 @@
+"""Serving templates of four families, written for these tests, over one small tokenizer."""
+
+import json
+
+import pytest
+
+from hybridtune.config.training import TrainingSettings
+from hybridtune.errors import ConfigError, DataError
+from hybridtune.records import Message, Session
+from training.data import exchanges_of, rows_of
+from training.template import IGNORED, load_chat
+
+SYSTEM = "Listen, and be kind."
+SPECIALS = ["<pad>", "<bos>", "<eos>", "<start>", "<head>", "<end>", "[INST]", "[/INST]"]
+CHATML = """\
+{%- for message in messages %}{{ '<start>' + message.role + '\n' + message.content + '<end>\n' }}
+{%- endfor %}{% if add_generation_prompt %}{{ '<start>assistant\n' }}{% endif %}"""
+LLAMA = """\
+{{- bos_token }}{% for message in messages %}
+{{- '<start>' + message.role + '<head>\n\n' + message.content | trim + '<end>' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<start>assistant<head>\n\n' }}{% endif %}"""
+GEMMA = """\
+{{- bos_token }}{% set first = messages[0].content + '\n\n' %}{% for message in messages[1:] %}
+{%- if (message.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate') }}
+{%- endif %}{{ '<start>' + message.role + '\n' + (first if loop.first else '') }}
+{{- message.content | trim + '<end>\n' }}{% endfor %}
+{%- if add_generation_prompt %}{{ '<start>model\n'.replace('model', 'assistant') }}{% endif %}"""
+MISTRAL = """\
+{{- bos_token }}{% for message in messages[1:] %}
+{%- if (message.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('alternate') }}
+{%- endif %}{% if message.role == 'user' %}
+{%- set last = messages[1:] | selectattr('role', 'equalto', 'user') | list | last %}
+{{- '[INST] ' + (messages[0].content + '\n\n' if message == last else '') + message.content }}
+{{- '[/INST]' }}{% else %}{{ ' ' + message.content + '<end>' }}{% endif %}{% endfor %}"""
+FAMILIES = {"chatml": CHATML, "llama": LLAMA, "gemma": GEMMA, "mistral": MISTRAL}
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    """Makes a folder with a tokenizer, a template and a generation configuration."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=SPECIALS,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    text = ["user assistant system counselor what do you feel today I felt sad and tired"]
+    bpe.train_from_iterator(text * 20, trainer)
+
+    def make(template, *, stops=("<end>",)):
+        folder = tmp_path_factory.mktemp("model")
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=bpe, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>"
+        )
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(folder)
+        ids = tokenizer.convert_tokens_to_ids(list(stops))
+        (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ids}))
+        return str(folder)
+
+    return make
+
+
+def session(*texts, first="user"):
+    roles = ("user", "assistant") if first == "user" else ("assistant", "user")
+    messages = [Message(role=roles[place % 2], content=text) for place, text in enumerate(texts)]
+    return Session(id="s", domain="d", source="real", messages=tuple(messages))
+
+
+def long_session(turns):
+    texts = [f"I felt sad {n}, and tired." if n % 2 == 0 else f"What did {n} do?" for n in turns]
+    return session(*texts)
+
+
+def trained_pieces(chat, rows):
+    """The texts between masked tokens, in order."""
+    pieces, current = [], []
+    for row in rows:
+        for token in [*row.labels, IGNORED]:
+            if token != IGNORED:
+                current.append(token)
+            elif current:
+                pieces.append(chat.tokenizer.decode(current))
+                current = []
+    return pieces
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("max_length", [128, 2048])
+def test_only_counselor_turns_and_their_end_carry_loss_each_once(family, max_length, model_folder):
+    chat = load_chat(model_folder(FAMILIES[family]), None, SYSTEM)
+    whole = long_session(range(60))
+    rows, tally = rows_of(
+        [whole], chat, TrainingSettings(max_length=max_length, context_tokens=40), "Hello."
+    )
+    pieces = [piece.removeprefix(" ") for piece in trained_pieces(chat, rows)]
+    assert pieces == [f"{text}<end>" for text in whole.turns("assistant")]
+    assert tally.counselor_turns == 30
+    assert tally.dropped_turns == []
+    assert all(len(row.input_ids) <= max_length for row in rows)
+    assert tally.trained_tokens == sum(token != IGNORED for row in rows for token in row.labels)
+    for row in rows:
+        seen = [(token, label) for token, label in zip(row.input_ids, row.labels, strict=True)]
+        assert all(label in (token, IGNORED) for token, label in seen)
+        assert SYSTEM in chat.tokenizer.decode(row.input_ids)
+
+
+def test_labels_equal_a_segmentwise_tokenisation(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    talk = session("I felt sad.", "What do you feel today?", "Tired", "Tired, and sad.")
+    [row], _ = rows_of([talk], chat, TrainingSettings(), "Hello.")
+
+    def encode(text):
+        return chat.tokenizer.encode(text, add_special_tokens=False)
+
+    ids = encode(f"<start>system\n{SYSTEM}<end>\n")
+    labels = [IGNORED] * len(ids)
+    for message in talk.messages:
+        header, body = encode(f"<start>{message.role}\n"), encode(f"{message.content}<end>")
+        ids += header + body + encode("\n")
+        loss = body if message.role == "assistant" else [IGNORED] * len(body)
+        labels += [IGNORED] * len(header) + loss + [IGNORED]
+    assert row.input_ids == ids
+    assert row.labels == labels
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows_are_what_the_server_would_render(family, model_folder):
+    chat = load_chat(model_folder(FAMILIES[family]), None, SYSTEM)
+    talk = session("I felt sad.", "What do you feel?", "Tired.", "Since when?")
+    rows, _ = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    messages = [{"role": "system", "content": SYSTEM}]
+    messages += [message.model_dump() for message in talk.messages]
+    served = chat.tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    assert rows[-1].input_ids == served
+
+
+def test_a_template_that_moves_the_system_prompt_gets_one_turn_per_window(model_folder):
+    chat = load_chat(model_folder(MISTRAL), None, SYSTEM)
+    rows, tally = rows_of([long_session(range(8))], chat, TrainingSettings(), "Hello.")
+    assert chat.turns_per_window == 1
+    assert len(rows) == tally.windows == 4
+
+
+def test_a_counselor_who_opens_gets_an_opener_only_where_the_template_insists(model_folder):
+    talk = session("What brings you?", "I felt sad.", "Since when?", first="assistant")
+    for template, openers in ((CHATML, 0), (GEMMA, 1)):
+        chat = load_chat(model_folder(template), None, SYSTEM)
+        rows, tally = rows_of([talk], chat, TrainingSettings(), "Hello.")
+        assert tally.openers == openers
+        assert ("Hello." in chat.tokenizer.decode(rows[0].input_ids)) == bool(openers)
+        assert trained_pieces(chat, rows) == ["What brings you?<end>", "Since when?<end>"]
+
+
+def test_a_turn_longer_than_a_window_is_dropped_and_named(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    talk = session("Sad.", "What do you feel?", "Tired.", "word " * 300, "Yes.", "Since when?")
+    rows, tally = rows_of([talk], chat, TrainingSettings(max_length=128), "Hello.")
+    assert tally.dropped_turns == ["s: counselor turn 2"]
+    assert trained_pieces(chat, rows) == ["What do you feel?<end>", "Since when?<end>"]
+    with pytest.raises(DataError, match="no counselor turn fits into 128"):
+        rows_of([session("Sad.", "word " * 300)], chat, TrainingSettings(max_length=128), "Hi.")
+
+
+def test_what_the_patient_says_last_is_left_out():
+    assert exchanges_of(session("One.", "Two.", "Three.")) == [
+        [{"role": "user", "content": "One."}, {"role": "assistant", "content": "Two."}]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("template", "stops", "message"),
+    [
+        (CHATML, ("<eos>",), "no token on which generation stops"),
+        (CHATML.replace("message.content", "message.content | replace('o', '0')"), ("<end>",),
+         "rendered"),
+        (CHATML.replace("'<start>assistant", "'<head>assistant"), ("<end>",), "is not what stands before"),
+        (LLAMA.replace("bos_token", "bos_token + bos_token"), ("<end>",), "first token twice"),
+        (CHATML.replace("<end>\n", "\n"), ("<end>",), "no token on which generation stops"),
+        (GEMMA.replace("first if", "'' if"), ("<end>",), "leaves the system prompt out"),
+        (CHATML.replace("messages %}", "messages %}{{ raise_exception('no system') if "
+         "message.role == 'system' }}", 1), ("<end>",), "refuses a system prompt"),
+    ],
+)  # fmt: skip
+def test_a_template_that_would_train_the_wrong_tokens_is_refused(
+    template, stops, message, model_folder
+):
+    folder = model_folder(template, stops=stops)
+    with pytest.raises(DataError, match=message) as caught:
+        load_chat(folder, None, SYSTEM)
+    assert folder in str(caught.value)
+
+
+def test_a_session_that_the_template_refuses_is_named(model_folder):
+    chat = load_chat(model_folder(GEMMA), None, SYSTEM)
+    twice = session("One.", "Two.").messages
+    bad = Session(id="odd", domain="d", source="real", messages=(twice[0], twice[0], twice[1]))
+    with pytest.raises(DataError, match=r"odd: the chat template .* alternate"):
+        rows_of([bad], chat, TrainingSettings(), "Hello.")
+
+
+def test_models_without_a_chat_template_or_without_files_are_refused(model_folder, tmp_path):
+    with pytest.raises(ConfigError, match="has no chat template"):
+        load_chat(model_folder(None), None, SYSTEM)
+    with pytest.raises(ConfigError, match="cannot load the tokenizer"):
+        load_chat(str(tmp_path), None, SYSTEM)
