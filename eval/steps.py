@@ -11,7 +11,7 @@ from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
-from hybridtune.steps import Step, part, role_part
+from hybridtune.steps import CALLING, Step, part, role_part
 from hybridtune.weights import model_digest
 
 
@@ -44,7 +44,7 @@ def conversations(run: Run, domain: Domain) -> Step:
         lambda: fingerprint(
             configuration,
             adapters,
-            ["eval"],
+            ["eval/simulate.py", *CALLING],
             domain=domain.digest,
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
@@ -66,7 +66,10 @@ def judgments(run: Run, domain: Domain) -> Step:
         "eval:judgments",
         "eval",
         lambda: fingerprint(
-            configuration, [run.eval / "conversations.jsonl"], ["eval"], domain=domain.digest
+            configuration,
+            [run.eval / "conversations.jsonl"],
+            ["eval/judging.py", "hybridtune/judge.py", *CALLING],
+            domain=domain.digest,
         ),
         (run.eval / "judgments.jsonl",),
         lambda reporter: asyncio.run(work(reporter)),
@@ -75,7 +78,8 @@ def judgments(run: Run, domain: Domain) -> Step:
 
 def report(run: Run, domain: Domain) -> Step:
     """Statistics, figures and the page."""
-    inputs = [run.eval / "conversations.jsonl", run.eval / "judgments.jsonl"]
+    names = ("scenarios", "conversations", "judgments")
+    inputs = [run.eval / f"{name}.jsonl" for name in names]
     configuration = part(run.experiment, "evaluation", "variants", "roles", "servers", "model")
 
     def work(reporter: Reporter) -> None:

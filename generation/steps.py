@@ -9,7 +9,7 @@ from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
-from hybridtune.steps import Step, part, role_part
+from hybridtune.steps import CALLING, Step, part, role_part
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -21,6 +21,8 @@ def steps(run: Run, domain: Domain) -> list[Step]:
     }
     held_out = held_out_path(domain, experiment.evaluation.scenarios)
 
+    code = ["generation", "hybridtune/judge.py", *CALLING]
+
     async def work(reporter: Reporter) -> None:
         roles = ["teacher"]
         async with open_models(run, domain, roles, stage="generation", reporter=reporter) as models:
@@ -30,7 +32,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         Step(
             "generation",
             "generation",
-            lambda: fingerprint(configuration, [held_out], ["generation"], domain=domain.digest),
+            lambda: fingerprint(configuration, [held_out], code, domain=domain.digest),
             (run.generation / "synthetic.jsonl", run.generation / "report.json"),
             lambda reporter: asyncio.run(work(reporter)),
         )

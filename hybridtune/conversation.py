@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from hybridtune.chat.model import ChatModel, ChatRequest
 from hybridtune.config.servers import Sampling
+from hybridtune.errors import AnswerError
 from hybridtune.records import Message
 from hybridtune.seeds import derive
 
@@ -55,7 +56,7 @@ async def converse(
     the counselor's server, where it serves several variants.
 
     Raises:
-        CallError: a turn could not be had.
+        CallError: a turn could not be had, or the patient had nothing to say from the start.
     """
     history: list[Message] = []
     call_ids: list[str] = []
@@ -77,7 +78,9 @@ async def converse(
         ended = "marker" if marker else "cap"
         if said.strip():
             history.append(Message(role="user", content=said.strip()))
-        if not said.strip() or (marker and not history):
+        if not history:
+            raise AnswerError("patient: no words in its first answer")
+        if not said.strip():
             ended = "marker"
             break
         reply = await counselor.complete(

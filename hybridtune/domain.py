@@ -182,8 +182,14 @@ def load_mapping(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
         raise DomainError("no such file", where=str(path)) from None
-    except yaml.YAMLError as error:
-        raise DomainError(f"not YAML: {error}", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise DomainError("not UTF-8 text", where=str(path)) from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise DomainError(f"not YAML: {error.problem}", where=f"{path}{line}") from None
+    except (yaml.YAMLError, ValueError) as error:  # control characters; dates that are none
+        reason = " ".join(str(error).split())
+        raise DomainError(f"not YAML: {reason}", where=str(path)) from None
     if not isinstance(values, dict):
         raise DomainError("not a mapping", where=str(path))
     return values

@@ -35,8 +35,9 @@ def start(
     `grace_s` is how long the command has between SIGTERM and SIGKILL, when it is to end.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    paths = [str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(env or {})
+    environment = os.environ | dict(env or {})
+    paths = [str(HOME), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "hybridtune.guard", str(grace_s), *command],

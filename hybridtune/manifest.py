@@ -22,6 +22,7 @@ from hybridtune import __version__
 from hybridtune.records import read_json, write_json
 
 HOME = Path(__file__).parent.parent
+SOURCES = frozenset({".py", ".jinja", ".css"})
 PACKAGES = (
     "torch",
     "transformers",
@@ -122,9 +123,13 @@ def digest(path: Path) -> str:
 
 @cache
 def code_digest(package: str) -> str:
-    """SHA-256 over the Python files of one of our packages."""
+    """SHA-256 over the code and templates of one of our packages, or over one module's file."""
     total = hashlib.sha256()
-    for file in sorted((HOME / package).rglob("*.py")):
+    place = HOME / package
+    files = (
+        [file for file in place.rglob("*") if file.suffix in SOURCES] if place.is_dir() else [place]
+    )
+    for file in sorted(files):
         total.update(f"{file.relative_to(HOME)}\0".encode() + file.read_bytes())
     return total.hexdigest()
 

@@ -13,6 +13,8 @@ from hybridtune.config import Experiment
 from hybridtune.manifest import Manifest
 from hybridtune.progress import Reporter
 
+# What decides the words of a model call, beside the stage's own code.
+CALLING = ("hybridtune/chat", "hybridtune/conversation.py", "hybridtune/seeds.py")
 STAGES = ("corpus", "generation", "training", "eval")
 
 

@@ -39,7 +39,7 @@ def failure(status: int, message: str = "no", **headers: str) -> web.Response:
     return web.json_response({"error": {"message": message}}, status=status, headers=headers)
 
 
-async def answer(request: web.Request, server: FakeServer) -> web.StreamResponse:
+async def answer(_: web.Request, server: FakeServer) -> web.StreamResponse:
     """Say how many requests came before this one."""
     return completion(f"answer {len(server.bodies)}")
 
@@ -48,7 +48,7 @@ def in_turn(*replies: web.StreamResponse | str) -> Behaviour:
     """The given replies in order, then plain answers; "drop" closes the connection."""
     left = list(replies)
 
-    async def behave(request: web.Request, server: FakeServer) -> web.StreamResponse:
+    async def behave(request: web.Request, _: FakeServer) -> web.StreamResponse:
         reply = left.pop(0) if left else completion("fine")
         if reply == "drop":
             assert request.transport is not None

@@ -156,7 +156,7 @@ async def test_slow_answers_time_out(tmp_path: Path) -> None:
 async def test_retry_after_is_waited_for(tmp_path: Path) -> None:
     times: list[float] = []
 
-    async def behave(_: web.Request, server: FakeServer) -> web.StreamResponse:
+    async def behave(_: web.Request, __: FakeServer) -> web.StreamResponse:
         times.append(asyncio.get_running_loop().time())
         return failure(429, **{"Retry-After": "0.3"}) if len(times) == 1 else completion("fine")
 
@@ -189,10 +189,12 @@ async def test_concurrency_goes_down_when_the_server_complains(tmp_path: Path) -
         await asyncio.sleep(0.01)
         return await answer(request, server)
 
-    async with fake_server(behave) as server:
-        async with client_of(server, tmp_path, most=64, retries=30) as client:
-            await asyncio.gather(*(client.complete(asking(f"{i}")) for i in range(80)))
-            assert client.limiter.size < 8
+    async with (
+        fake_server(behave) as server,
+        client_of(server, tmp_path, most=64, retries=30) as client,
+    ):
+        await asyncio.gather(*(client.complete(asking(f"{i}")) for i in range(80)))
+        assert client.limiter.size < 8
     assert len(server.bodies) < 80 * 3
 
 
@@ -268,7 +270,7 @@ async def test_json_is_asked_for_again_with_the_error(tmp_path: Path) -> None:
 async def test_reasks_are_bounded_and_usage_counts_each(tmp_path: Path) -> None:
     async with fake_server(in_turn(*["nonsense"] * 9)) as server:
         async with client_of(server, tmp_path) as client:
-            with pytest.raises(AnswerError, match="judge: no usable answer in 3 tries: .*no JSON"):
+            with pytest.raises(AnswerError, match=r"judge: no usable answer in 3 tries: .*no JSON"):
                 await client.complete(asking(schema=SCHEMA, seed=5))
         async with client_of(server, tmp_path, role="patient") as client:
             await client.complete(asking("other"))

@@ -108,6 +108,13 @@ def test_teacher_fits_the_schemas(theme: str) -> None:
         assert stock(THERAPY).theme_of(one["scenario"]) == theme
 
 
+def test_teacher_keeps_given_axes() -> None:
+    axes = {"occupation": "lighthouse keeper", "attitude": "curious but cautious"}
+    inputs = {"theme": "sleep trouble", "index": 1, "axes": axes}
+    persona = json.loads(answer(THERAPY, "persona", inputs, [], 1))
+    assert persona.items() >= axes.items()
+
+
 def test_sessions_vary() -> None:
     themes = list(THERAPY.words("taxonomy/themes"))
     sessions = [made(theme, index) for index, theme in enumerate(themes * 3)]

@@ -175,7 +175,7 @@ async def test_an_error_inside_stops_the_server(tmp_path: Path) -> None:
     assert left_alive(log) == set()
 
     task = asyncio.create_task(hold(log, port))
-    while not log.read_text().count("pids") == 2:
+    while log.read_text().count("pids") != 2:
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -132,8 +132,8 @@ def test_killed_and_started_again_it_ends_with_the_same_adapter(trained, tmp_pat
     code = (
         "import sys; from pathlib import Path; from hybridtune.domain import Domain;"
         "from hybridtune.progress import silent; from training.launch import train_variant;"
-        "from training.sft import open_run;"
-        "train_variant(open_run(Path(sys.argv[1])), 'real', Domain(Path(sys.argv[2])), silent())"
+        "from hybridtune.runs import load_run;"
+        "train_variant(load_run(Path(sys.argv[1])), 'real', Domain(Path(sys.argv[2])), silent())"
     )
     command = [sys.executable, "-c", code, str(run.path), str(domain.path)]
     with subprocess.Popen(command) as parent:
@@ -152,10 +152,20 @@ def test_killed_and_started_again_it_ends_with_the_same_adapter(trained, tmp_pat
 
 
 def test_a_failed_training_tells_the_reason_and_leaves_no_report(tmp_path):
-    run, domain = make_run(tmp_path, sft={"lr_scheduler_type": "cosinus"})
-    with pytest.raises(StageError, match="training.sft: trl.SFTConfig refuses it: 'cosinus'"):
+    run, domain = make_run(tmp_path, accelerate_args=["--no-such-thing"])
+    with pytest.raises(StageError, match="no-such-thing") as caught:
         train_variant(run, "real", domain, silent())
+    assert "mend training.accelerate_args" in str(caught.value)
+    assert str(run.logs / "train-real.log") in str(caught.value)
     assert not (run.variant("real") / "training.json").exists()
+
+
+def test_a_value_that_trl_refuses_is_one_line(tmp_path):
+    from training.settings import sft_config
+
+    run, _ = make_run(tmp_path, sft={"lr_scheduler_type": "cosinus"})
+    with pytest.raises(ConfigError, match=r"training.sft: trl.SFTConfig refuses it: .*cosinus"):
+        sft_config(run.experiment, tmp_path)
 
 
 def test_an_unknown_option_is_refused_before_anything_starts(tmp_path):

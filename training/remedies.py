@@ -24,11 +24,11 @@ REMEDIES = (
         "give accelerate another port: training.accelerate_args: [--main_process_port, '0']",
     ),
     (
-        r"launch.py: error: |unrecognized arguments",
+        r"launch command: error: ",
         "mend training.accelerate_args: they go to `accelerate launch` as they are",
     ),
 )
-ERROR = re.compile(r"^(error: .*|[\w.]*(Error|Exception|Interrupt)\b.*|.*launch\.py: error: .*)$")
+ERROR = re.compile(r"^(error: .*|[\w.]*(Error|Exception|Interrupt)\b.*|.* command: error: .*)$")
 
 
 def telling_lines(text: str, most: int = 3) -> list[str]:

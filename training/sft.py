@@ -22,9 +22,9 @@ from trl import SFTTrainer
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
-from hybridtune.errors import DataError, HybridtuneError
+from hybridtune.errors import HybridtuneError
 from hybridtune.records import Session, atomic_write, read_jsonl, write_json
-from hybridtune.runs import Run
+from hybridtune.runs import Run, load_run
 from hybridtune.weights import adapter_digest, model_digest
 from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
@@ -45,21 +45,13 @@ def main() -> int:
     parser.add_argument("--processes", type=int, help="refuse to train with any other number")
     options = parser.parse_args()
     try:
-        run = open_run(options.run)
+        run = load_run(options.run)
         domain = load_domain(options.domain or run.experiment.domain)
         train(run, options.variant, domain, options.processes)
     except HybridtuneError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     return 0
-
-
-def open_run(path: Path) -> Run:
-    """The run with its resolved configuration."""
-    file = path / "experiment.json"
-    if not file.is_file():
-        raise DataError("no such file", where=str(file), fix="give the folder of a run")
-    return Run(path, Experiment.model_validate_json(file.read_text(encoding="utf-8")))
 
 
 def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None:

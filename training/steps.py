@@ -1,6 +1,7 @@
 """The training stage's steps: one adapter each. Imports no torch."""
 
 from functools import partial
+from pathlib import Path
 
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
@@ -9,6 +10,8 @@ from hybridtune.runs import Run
 from hybridtune.steps import Step, part
 from hybridtune.weights import model_digest
 from training.launch import train_variant
+
+HERE = Path(__file__).parent
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -34,7 +37,7 @@ def step(run: Run, domain: Domain, name: str) -> Step:
             fingerprint,
             configuration,
             inputs,
-            ["training"],
+            sorted(f"training/{file.name}" for file in HERE.glob("*.py")),
             prompt=domain.system_prompt,
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),

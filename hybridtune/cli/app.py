@@ -23,6 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+STOPPED = "stopped; the same command goes on from here"
+
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The experiment, e.g. configs/demo.yaml.")
 ]
@@ -164,15 +166,23 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        fail("stopped; the same command goes on from here", 130)
+        fail(STOPPED, 130)
+    except SystemExit as ended:
+        if ended.code == 130:  # typer's way to say that Ctrl-C came
+            fail(STOPPED, 130)
+        raise
     except Exception as error:
-        from hybridtune.errors import HybridtuneError  # noqa: PLC0415
+        from hybridtune.errors import HybridtuneError, InputError  # noqa: PLC0415
 
         cause = first_cause(error)
+        if isinstance(cause, InputError):
+            fail(" ".join(str(cause).split()), cause.exit_code)
         if isinstance(cause, HybridtuneError):
             fail(str(cause), cause.exit_code)
         if is_disk_full(cause):
             fail(f"the disk is full: {cause} (free some space; the same command goes on)", 1)
+        if isinstance(cause, OSError) and cause.filename:
+            fail(f"{cause.filename}: {cause.strerror}", 1)
         raise
 
 

@@ -39,7 +39,7 @@ def check_role(experiment: Experiment, role: str) -> None:
     """Keys must be in the environment; the base model must be served by a server of ours."""
     server = experiment.server_of(role)
     key = server.api_key_env if isinstance(server, AttachedServer) else None
-    if key and not os.environ.get(key):
+    if key and not os.environ.get(key, "").strip():
         raise ConfigError(
             f"the environment variable {key} is not set",
             where=f"roles.{role}.api_key_env",

@@ -63,7 +63,7 @@ def reproduce(
 def run_folder(experiment: Experiment, overrides: Sequence[str], run: str | None) -> Path:
     """Where the run lives. Overrides get a folder of their own, so that nothing is overwritten."""
     if run is not None:
-        return Path(run) if "/" in run else Path("runs") / run
+        return Path(run) if "/" in run or run in {".", ".."} else Path("runs") / run
     name = experiment.name
     if overrides:
         name += "-" + hashlib.sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]

@@ -77,7 +77,8 @@ class Stock:
 
     def theme(self, name: str) -> str:
         """The key of a theme by its name, or of the one that a text is about."""
-        return name if name in self.themes else self.closest(name) or self.shapes["fallback_theme"]
+        named = [theme for theme in self.themes if name == theme or name.startswith(f"{theme}:")]
+        return named[0] if named else self.closest(name) or str(self.shapes["fallback_theme"])
 
     def closest(self, text: str) -> str | None:
         """The theme whose words a text uses most, if it uses any that names a theme.

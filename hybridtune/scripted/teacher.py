@@ -14,7 +14,7 @@ from hybridtune.scripted.text import Slots, compose, fresh, seeded
 
 
 def persona(stock: Stock, inputs: Mapping[str, Any], seed: int | None) -> Any:
-    """A persona with a value of each axis, those that the theme fixes included."""
+    """A persona with a value of each axis: as given in the inputs, else drawn as the theme fits."""
     theme = stock.theme(str(inputs["theme"]))
     rng = seeded("persona", seed, inputs)
     axes = {
@@ -24,7 +24,7 @@ def persona(stock: Stock, inputs: Mapping[str, Any], seed: int | None) -> Any:
     }
     values = {axis: rng.choice(options) for axis, options in axes.items()}
     slots = stock.pick(theme, "", rng, stock.shapes["parts"])
-    slots.update(values)
+    slots.update({**values, **inputs.get("axes", {})})
     return compose(stock.shapes["persona"], slots, {})
 
 

@@ -45,7 +45,8 @@ REMEDIES = (
 TELLING = re.compile(r"error|exception|fatal|killed|cannot|failed|invalid|unrecognized", re.I)
 CHATTER = re.compile(r"^(\(\w+ pid=\d+\)\s*)?(INFO|DEBUG)\b")
 NOISE = re.compile(
-    r"^\s*(File \"|Traceback|\^+|During handling|The above exception|For further information)"
+    r"^\s*(File \"|Traceback|\^+|During handling|The above exception|For further information"
+    r"|raise |\[--)"
 )
 PREFIX = re.compile(r"^\(\w+ pid=\d+\)\s*(ERROR|WARNING|INFO)?[\d\s:.-]*(\[[^\]]*\])?\s*")
 
