@@ -37,6 +37,13 @@ class Step:
     run: Callable[[Reporter], None]
 
 
+def why_run(step: Step, manifest: Manifest) -> str | None:
+    """Why a step must run, or None; its inputs need not be there before it was ever done."""
+    if step.name not in manifest.steps:
+        return "not done yet"
+    return manifest.why_stale(step.name, step.fingerprint())
+
+
 def run_steps(
     steps: Iterable[Step],
     manifest: Manifest,

@@ -25,10 +25,11 @@ from fake_server import (
 )
 
 from hybridtune.calls import CallStore
-from hybridtune.chat.client import Client, Endpoint, error_text, read_answer, seconds_of
+from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.chat.structured import first_json, parse_json
+from hybridtune.chat.wire import error_text, read_answer, seconds_of
 from hybridtune.config.servers import Limits, Sampling
 from hybridtune.errors import AnswerError, CallError, ServerError
 from hybridtune.records import Message

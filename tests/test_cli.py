@@ -120,18 +120,6 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
             "unknown key 'servers.vllm.prot' (did you mean 'port'?)",
         ),
         (["config", DEMO, "--set", "domain=theraphy"], "no domain pack 'theraphy'"),
-        (
-            ["reproduce", DEMO, "--dry-run", "--set", "corpus.paths=[nowhere]"],
-            "corpus.paths: nowhere: no such",
-        ),
-        (
-            ["reproduce", DEMO, "--dry-run", "--set", "evaluation.rubric=warmth"],
-            "warmth.yaml: no such file",
-        ),
-        (
-            ["reproduce", DEMO, "--dry-run", "--set", "roles.judge.server=vllm"],
-            "roles.judge.server",
-        ),
         (["reproduce", DEMO, "--from", "evaluation"], "--from: no stage 'evaluation'"),
         (["status", "no-such-run"], "no-such-run: not a run folder"),
         (["show", "no-such-run"], "no-such-run: not a run folder"),
@@ -146,6 +134,27 @@ def test_what_the_user_can_mend_is_one_line(
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert words in err
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("corpus.paths=[nowhere]", "corpus.paths: nowhere: no such file or folder"),
+        ("evaluation.rubric=warmth", "warmth.yaml: no such file"),
+        ("evaluation.scenarios=absent.jsonl", "evaluation.scenarios: absent.jsonl: no such file"),
+        ("roles.judge.server=vllm", "roles.judge.server: server 'vllm' serves the variants"),
+    ],
+)
+def test_what_would_fail_later_fails_at_once(
+    hybridtune: Command, tmp_path: Path, override: str, words: str
+) -> None:
+    command = ("reproduce", DEMO, "--run", str(tmp_path / "run"), "--set", override)
+    code, out, err = hybridtune(*command)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert words in err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_key_is_told_before_anything_starts(
@@ -261,7 +270,7 @@ def test_parameters_are_read_from_names_and_files() -> None:
 
 
 FAKE_VLLM = """
-import http.server, os, sys
+import http.server, os, socketserver, sys
 print("pids", os.getpid(), flush=True)
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -270,7 +279,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
 port = int(sys.argv[sys.argv.index("--port") + 1])
-http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 

@@ -3,16 +3,19 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hybridtune.config import Experiment
-from hybridtune.errors import RunError
+from hybridtune.errors import RunError, StageError
 from hybridtune.manifest import Manifest, code_digest, digest, fingerprint
+from hybridtune.progress import silent
 from hybridtune.records import read_json, write_json
 from hybridtune.runs import changed_keys, load_run, lock_run, open_run
+from hybridtune.steps import Step, run_steps
 
 HOME = Path(__file__).parent.parent
 
@@ -156,6 +159,63 @@ def test_a_fingerprint_changes_with_each_of_its_parts(tmp_path: Path) -> None:
     (folder / "x").rename(folder / "y")
     assert now({"a": 1, "b": 2}) != edited
     assert fingerprint({}, [], ["corpus"]) != fingerprint({}, [], ["eval"])
+
+
+def chain(folder: Path, ran: list[str]) -> list[Step]:
+    """Two steps: the second copies what the first wrote."""
+    first, second = folder / "real.jsonl", folder / "dataset.jsonl"
+
+    def write(_: object) -> None:
+        ran.append("corpus")
+        first.write_text("written")
+
+    def copy(_: object) -> None:
+        ran.append("training:real")
+        second.write_text(first.read_text())
+
+    return [
+        Step("corpus", "corpus", lambda: fingerprint({}, [], ["corpus"]), (first,), write),
+        Step(
+            "training:real",
+            "training",
+            lambda: fingerprint({}, [first], ["corpus"]),
+            (second,),
+            copy,
+        ),
+    ]
+
+
+def test_steps_run_once_and_again_when_something_changed(tmp_path: Path) -> None:
+    def now_run(*redo: str) -> list[str]:
+        ran: list[str] = []
+        run_steps(chain(tmp_path, ran), Manifest(tmp_path), silent(), redo=redo)
+        return ran
+
+    assert now_run() == ["corpus", "training:real"]
+    assert now_run() == []
+    # An output that a person edited is kept, and what follows runs again.
+    (tmp_path / "real.jsonl").write_text("edited")
+    assert now_run() == ["training:real"]
+    assert (tmp_path / "dataset.jsonl").read_text() == "edited"
+    (tmp_path / "dataset.jsonl").unlink()
+    assert now_run() == ["training:real"]
+    (tmp_path / "real.jsonl").unlink()
+    assert now_run() == ["corpus", "training:real"]
+    assert now_run("training") == ["training:real"]
+    assert now_run() == []
+
+
+def test_a_step_that_fails_keeps_the_earlier_ones_done(tmp_path: Path) -> None:
+    ran: list[str] = []
+    steps = chain(tmp_path, ran)
+
+    def fail(_: object) -> None:
+        raise StageError("no memory")
+
+    with pytest.raises(StageError):
+        run_steps([steps[0], replace(steps[1], run=fail)], Manifest(tmp_path), silent())
+    run_steps(steps, Manifest(tmp_path), silent())
+    assert ran == ["corpus", "training:real"]
 
 
 def test_digests(tmp_path: Path) -> None:

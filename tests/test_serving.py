@@ -30,7 +30,7 @@ from hybridtune.serving.remedies import remedy, telling_lines
 
 # A stand-in for vLLM: writes its process id, then does as it is told.
 SERVER = """
-import http.server, os, subprocess, sys, time
+import http.server, os, socketserver, subprocess, sys, time
 port, behaviour = int(sys.argv[1]), sys.argv[2]
 print("INFO starting, an error-free line", flush=True)
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
@@ -52,7 +52,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
-http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+socketserver.TCPServer.allow_reuse_address = True
+socketserver.TCPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
@@ -228,6 +229,7 @@ async def test_a_start_that_takes_too_long(tmp_path: Path) -> None:
     ("log", "words"),
     [
         ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate", "gpu_memory_utilization"),
+        ("(9.85/15.96 GiB) on kv cache allocation is less than requested", "KVCACHE_SPACE"),
         ("OSError: [Errno 98] Address already in use", "another port"),
         ("api_server.py: error: unrecognized arguments: --max-x 3", "names under vllm"),
         ("OSError: no/such is not a local folder and is not a valid model", "model.name"),

@@ -3,9 +3,10 @@
     accelerate launch --config_file accelerate_config.yaml -m training.sft \
         --run runs/demo --variant real
 
-Reads `experiment.json` and the variant's `dataset.jsonl` and `held_out.jsonl` in the run folder;
-writes its `adapter/`, `MODEL_CARD.md` and, last of all, `training.json`. While it trains, its
-`checkpoints/` are there: killed and started again, it resumes and ends with the same adapter.
+Reads `experiment.json` and the variant's `dataset.jsonl` and `held_out.jsonl` in the run folder,
+which it mixes where they are missing; writes its `adapter/`, `MODEL_CARD.md` and, last of all,
+`training.json`. While it trains, its `checkpoints/` are there: killed and started again, it
+resumes and ends with the same adapter.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of
 from training.data import Tally, rows_of
+from training.mixture import write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
@@ -62,6 +64,11 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     check_training(experiment.training)
     arguments = sft_config(experiment, checkpoints)
     check_processes(arguments.world_size, processes)
+
+    with arguments.main_process_first():
+        # Launched by hand, there may be no mixture yet; one that is there, edited or not, is kept.
+        if arguments.process_index == 0 and not (folder / "dataset.jsonl").exists():
+            write_mixture(run, variant)
 
     chat = load_chat(experiment.model.name, experiment.model.revision, domain.system_prompt)
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)

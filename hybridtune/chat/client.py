@@ -5,13 +5,10 @@ On aiohttp, because a request costs it a twentieth of the CPU that the vendor's 
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -20,6 +17,7 @@ from hybridtune.calls import Answer, CallStore, call_key
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.chat.structured import Mode, correction, parse_json, response_format
+from hybridtune.chat.wire import error_text, read_answer, seconds_of
 from hybridtune.config.servers import Limits
 from hybridtune.errors import AnswerError, CallError, ServerError
 from hybridtune.records import Message
@@ -221,54 +219,3 @@ class Client:
         if status in REFUSED:
             raise ServerError(what)
         raise CallError(what, status=status)
-
-
-def read_answer(text: str) -> Answer | None:
-    """The part of a chat completion that we keep; None where it is none."""
-    try:
-        reply = json.loads(text)
-        choice = reply["choices"][0]
-        words = choice["message"].get("content") or ""
-        usage = reply.get("usage") or {}
-        if not isinstance(words, str):
-            return None
-        return Answer(
-            text=words.encode("utf-8", "replace").decode(),  # half a surrogate pair fits no file
-            finish_reason=str(choice.get("finish_reason") or "unknown"),
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-        )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def error_text(text: str, key: str | None = None, most: int = 300) -> str:
-    """The message inside an OpenAI-style error body, else the body's beginning, on one line.
-
-    A server that echoes our key must not bring it into a log: it is cut out before the shortening.
-    """
-    try:
-        body = json.loads(text)
-        error = body.get("error", body) if isinstance(body, dict) else body
-        message = error.get("message") if isinstance(error, dict) else error
-        text = str(message or text)
-    except (ValueError, RecursionError):
-        pass
-    if key:
-        text = text.replace(key, "[key]").replace(json.dumps(key)[1:-1], "[key]")
-    return " ".join(text.split())[:most]
-
-
-def seconds_of(retry_after: str | None) -> float | None:
-    """`Retry-After` in seconds, from a number or a date."""
-    if not retry_after:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(retry_after)
-        return max(0.0, (date - datetime.now(date.tzinfo)).total_seconds())
-    except (ValueError, TypeError):
-        return None

@@ -19,6 +19,7 @@ from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
 from hybridtune.records import Scenario, iter_jsonl
 from hybridtune.runs import Run
+from hybridtune.steps import why_run
 
 GIB = 2**30
 PROMPT_TOKENS = 600
@@ -44,7 +45,7 @@ def print_plan(run: Run, domain: Domain) -> None:
     steps.add_column("will it run?")
     stale = False
     for step in steps_of(run, domain):
-        why = manifest.why_stale(step.name, step.fingerprint())
+        why = why_run(step, manifest)
         stale = stale or why is not None
         follows = "yes: follows a step that runs"
         steps.add_row(step.name, f"yes: {why}" if why else follows if stale else "up to date")

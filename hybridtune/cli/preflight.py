@@ -7,10 +7,11 @@ from hybridtune.config import ROLES, Experiment
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
+from training.options import check_training
 
 
 def preflight(experiment: Experiment, domain: Domain) -> None:
-    """Check paths, keys, rubrics and schemas.
+    """Check paths, keys, rubrics, schemas, and the options of TRL, PEFT and bitsandbytes.
 
     Raises:
         InputError: the first thing that would fail later.
@@ -27,6 +28,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     for name in ("persona", "scenario"):
         domain.schema(name)
     assert domain.system_prompt
+    check_training(experiment.training)
     for role in ROLES:
         check_role(experiment, role)
     if experiment.evaluation.scenarios != "domain":

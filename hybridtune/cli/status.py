@@ -11,6 +11,7 @@ from hybridtune.cli.steps import steps_of
 from hybridtune.domain import load_domain
 from hybridtune.manifest import Manifest
 from hybridtune.runs import load_run
+from hybridtune.steps import why_run
 
 
 def status(folder: Path) -> None:
@@ -22,7 +23,7 @@ def status(folder: Path) -> None:
     for column in ("step", "state", "seconds"):
         table.add_column(column)
     for step in steps_of(run, load_domain(run.experiment.domain)):
-        why = manifest.why_stale(step.name, step.fingerprint())
+        why = why_run(step, manifest)
         done = manifest.steps.get(step.name, {})
         table.add_row(step.name, why or "up to date", str(done.get("seconds", "")))
     console.print(table)

@@ -20,8 +20,6 @@ class EvaluationSettings(Settings):
     """Rubric of the domain pack that the judge applies."""
     judge_samples: int = Field(default=1, ge=1)
     """Judgments per conversation; they are averaged before any test."""
-    pairwise: bool = False
-    """Also compare conversations of the same scenario in pairs, in both orders."""
     reference: str = "base"
     """Variant that the others are compared with first."""
     margin: float = Field(default=0.5, gt=0)

@@ -16,8 +16,9 @@ import aiohttp
 
 from hybridtune import weights
 from hybridtune.calls import CallStore
-from hybridtune.chat.client import Client, Endpoint, error_text
+from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.chat.wire import error_text
 from hybridtune.config.servers import AttachedServer, ManagedServer, RoleSettings, ScriptedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, ServerError

@@ -15,6 +15,10 @@ REMEDIES = (
         "lower vllm.max_model_len, or raise vllm.gpu_memory_utilization (on a CPU: "
         "VLLM_CPU_KVCACHE_SPACE under env, in GiB)",
     ),
+    (
+        r"kv cache allocation is less than requested",
+        "lower VLLM_CPU_KVCACHE_SPACE (GiB) under env, or end what else takes memory",
+    ),
     (r"[Aa]ddress already in use", "choose another port, or end the process that holds this one"),
     (r"LoRA rank \d+ is greater", "set vllm.max_lora_rank to the adapter's rank"),
     (
@@ -43,7 +47,7 @@ REMEDIES = (
     ),
 )
 TELLING = re.compile(r"error|exception|fatal|killed|cannot|failed|invalid|unrecognized", re.I)
-CHATTER = re.compile(r"^(\(\w+ pid=\d+\)\s*)?(INFO|DEBUG)\b")
+CHATTER = re.compile(r"^(\(\w+ pid=\d+\)\s*)?(INFO|DEBUG|WARNING)\b")
 NOISE = re.compile(
     r"^\s*(File \"|Traceback|\^+|During handling|The above exception|For further information"
     r"|raise |\[--)"
