@@ -24,7 +24,8 @@ def step(run: Run, domain: Domain, name: str) -> Step:
     experiment = run.experiment
     variant = experiment.variants[name]
     configuration = part(experiment, "model", "training") | {"variant": variant.model_dump()}
-    inputs = [run.corpus / "real.jsonl"] if variant.real else []
+    # The held-out split is of real sessions in every variant, so these are always an input.
+    inputs = [run.corpus / "real.jsonl"]
     inputs += [run.generation / "synthetic.jsonl"] if variant.synthetic else []
 
     def train(reporter: Reporter) -> None:
