@@ -1,20 +1,47 @@
 """One real run of the main job, shared by the tests that look at what it leaves."""
 
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from demo_command import HOME, small_demo
 
 from hybridtune.manifest import digest
+from hybridtune.serving.process import free_port
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def slow_scripted() -> Iterator[str]:
+    """The scripted stand-ins as a server of their own, slow enough to be interrupted."""
+    port = free_port()
+    command = [sys.executable, "-m", "hybridtune.scripted", "--domain", "therapy"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--latency-ms", "300"],
+        cwd=HOME,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}/v1"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def overrides(slow_scripted: str) -> tuple[str, ...]:
+    """What the whole and the interrupted run of the small demo have in common."""
+    return (f"roles.teacher.base_url={slow_scripted}", "training.sft.save_steps=4")
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory, overrides: tuple[str, ...]) -> Path:
     """A finished run of the small demo: real accelerate, TRL, PEFT and vLLM on the CPU."""
     folder = tmp_path_factory.mktemp("demo") / "run"
     base = digest(HOME / "examples/micro")
-    done = subprocess.run(small_demo(folder), cwd=HOME, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        small_demo(folder, *overrides), cwd=HOME, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")
     (folder / "base-before.txt").write_text(base, encoding="utf-8")

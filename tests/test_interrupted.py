@@ -9,35 +9,17 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from demo_command import HOME, small_demo
 
 from hybridtune.records import Session, read_json, read_jsonl
-from hybridtune.serving.process import free_port
 from hybridtune.weights import adapter_digest
 
-pytestmark = [pytest.mark.slow, pytest.mark.vllm]
-
-
-@pytest.fixture(scope="module")
-def slow_teacher() -> Iterator[str]:
-    """The scripted teacher as a server of its own, slow enough to be interrupted."""
-    port = free_port()
-    command = [sys.executable, "-m", "hybridtune.scripted", "--domain", "therapy"]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), "--latency-ms", "400"],
-        cwd=HOME,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    yield f"roles.teacher.base_url=http://127.0.0.1:{port}/v1"
-    process.terminate()
-    process.wait(timeout=20)
+pytestmark = pytest.mark.slow
 
 
 def answered(run: Path, stage: str) -> dict[str, str]:
@@ -90,16 +72,11 @@ def until_gone(run: Path) -> None:
     assert relatives(run) == []
 
 
-def test_killed_three_times_ends_the_same(tmp_path: Path, slow_teacher: str) -> None:
-    whole, torn = tmp_path / "whole", tmp_path / "torn"
-    overrides = (slow_teacher, "training.sft.save_steps=4", "training.sft.save_strategy=steps")
-    subprocess.run(
-        small_demo(whole, *overrides),
-        cwd=HOME,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+@pytest.mark.vllm
+def test_killed_three_times_ends_the_same(
+    tmp_path: Path, demo_run: Path, overrides: tuple[str, ...]
+) -> None:
+    whole, torn = demo_run, tmp_path / "torn"
     command = small_demo(torn, *overrides)
 
     kill_when(command, lambda: len(answered(torn, "generation")) >= 10)
@@ -146,3 +123,25 @@ def same_until_in_flight(torn: Path, whole: Path, safe: dict[str, str]) -> bool:
     ]
     half = len(opening) // 2
     return opening[:half] == opening[half:]
+
+
+def test_killed_with_scripted_models_ends_byte_identical(
+    tmp_path: Path, slow_scripted: str
+) -> None:
+    endpoint = [
+        f"roles.{role}.base_url={slow_scripted}" for role in ("patient", "counselor", "judge")
+    ]
+    overrides = ("variants={one: {}, two: {}}", "evaluation.reference=one", *endpoint)
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    quiet = {"cwd": HOME, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run(small_demo(whole, *overrides), check=True, **quiet)
+    command = small_demo(torn, *overrides)
+    kill_when(command, lambda: len(answered(torn, "eval")) >= 10)
+    kill_when(command, lambda: len(answered(torn, "eval")) >= 30)
+    safe = answered(torn, "eval")
+    assert not (torn / "eval/judgments.jsonl").exists()
+    subprocess.run(command, check=True, **quiet)
+
+    for file in ("eval/conversations.jsonl", "eval/judgments.jsonl", "eval/analysis.json"):
+        assert (torn / file).read_bytes() == (whole / file).read_bytes(), file
+    assert safe.items() <= answered(torn, "eval").items() == answered(whole, "eval").items()

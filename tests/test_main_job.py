@@ -59,10 +59,10 @@ def test_analysis_counts_every_judgment(demo_run: Path) -> None:
         assert (judgment.scores is None) != (judgment.missing is None)
 
 
-def test_run_again_is_up_to_date(demo_run: Path) -> None:
+def test_run_again_is_up_to_date(demo_run: Path, overrides: tuple[str, ...]) -> None:
     before = (demo_run / "manifest.json").read_bytes()
     done = subprocess.run(
-        small_demo(demo_run), cwd=HOME, capture_output=True, text=True, check=True
+        small_demo(demo_run, *overrides), cwd=HOME, capture_output=True, text=True, check=True
     )
     assert done.stderr.count("up to date") == 7
     assert json.loads(before)["steps"] == read_json(demo_run / "manifest.json")["steps"]
