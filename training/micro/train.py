@@ -15,7 +15,7 @@ from training.micro.writer import Message
 
 MAX_TOKENS = 1536
 POOL = 400
-# Learning to foretell the client a little as well teaches which words belong together.
+# The client is learned a little too, to teach which words belong to a topic.
 CLIENT_WEIGHT = 0.3
 Example = tuple[list[int], list[bool]]
 
@@ -97,7 +97,7 @@ def losses_of(model: LlamaForCausalLM, batch: list[Example], pad_id: int) -> lis
 
 
 def optimizers(model: LlamaForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the layers' matrices, which needs fewer tokens, and AdamW for the rest."""
+    """Muon for the matrices of the layers, AdamW for embeddings and norms."""
     named = list(model.named_parameters())
     matrices = [p for name, p in named if p.ndim == 2 and "layers" in name]
     rest = [p for name, p in named if p.ndim != 2 or "layers" not in name]
