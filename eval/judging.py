@@ -8,11 +8,14 @@ import asyncio
 
 from hybridtune.chat.model import ChatModel
 from hybridtune.domain import Domain
+from hybridtune.errors import StageError
 from hybridtune.judge import Verdict, judge_messages
 from hybridtune.progress import Reporter
 from hybridtune.records import Judgment, Session, read_jsonl, write_jsonl
 from hybridtune.runs import Run
 from hybridtune.seeds import derive
+
+NOT_ASKED = "nothing to judge: "
 
 
 async def judge_all(run: Run, domain: Domain, judge: ChatModel, reporter: Reporter) -> None:
@@ -30,7 +33,23 @@ async def judge_all(run: Run, domain: Domain, judge: ChatModel, reporter: Report
             return judgment
 
         judgments = await asyncio.gather(*(read(*reading) for reading in readings))
+    refuse_outage(judgments)
     write_jsonl(run.eval / "judgments.jsonl", judgments)
+
+
+def refuse_outage(judgments: list[Judgment]) -> None:
+    """A judge that was away is not a finished evaluation; what it did answer is in the cache.
+
+    Raises:
+        StageError: more than a tenth of the verdicts that were asked for are missing.
+    """
+    asked = [one for one in judgments if not (one.missing or "").startswith(NOT_ASKED)]
+    missing = [one.missing for one in asked if one.missing is not None]
+    if len(missing) * 10 > len(asked):
+        raise StageError(
+            f"{len(missing)} of {len(asked)} judgments are missing, first: {missing[0]} "
+            "(mend the judge; the same command asks only for these again)"
+        )
 
 
 async def judge_one(
@@ -40,9 +59,9 @@ async def judge_one(
     experiment = run.experiment
     rubric = domain.rubric(experiment.evaluation.rubric)
     if "failed" in session.provenance:
-        verdict = Verdict(None, f"no conversation: {session.provenance['failed']}", None)
+        verdict = Verdict(None, f"{NOT_ASKED}no conversation: {session.provenance['failed']}", None)
     elif not any(turn.strip() for turn in session.turns("assistant")):
-        verdict = Verdict(None, "the counselor said nothing", None)
+        verdict = Verdict(None, f"{NOT_ASKED}the counselor said nothing", None)
     else:
         verdict = await judge_messages(
             judge,

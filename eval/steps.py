@@ -5,7 +5,7 @@ import asyncio
 from eval.analysis import analyse
 from eval.judging import judge_all
 from eval.report import write_report
-from eval.simulate import simulate
+from eval.simulate import scenarios_file, simulate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
@@ -43,7 +43,7 @@ def conversations(run: Run, domain: Domain) -> Step:
         "eval",
         lambda: fingerprint(
             configuration,
-            adapters,
+            [*adapters, scenarios_file(run, domain), run.generation / "synthetic.jsonl"],
             ["eval/simulate.py", *CALLING],
             domain=domain.digest,
             base=model_digest(experiment.model.name, experiment.model.revision),
@@ -56,7 +56,13 @@ def conversations(run: Run, domain: Domain) -> Step:
 def judgments(run: Run, domain: Domain) -> Step:
     """Every conversation read by the judge, alone on the machine."""
     experiment = run.experiment
-    configuration = part(experiment, "evaluation") | {"judge": role_part(experiment, "judge")}
+    settings = experiment.evaluation.model_dump(
+        mode="json", include={"rubric", "judge_samples", "reasks"}
+    )
+    configuration = part(experiment) | {
+        "evaluation": settings,
+        "judge": role_part(experiment, "judge"),
+    }
 
     async def work(reporter: Reporter) -> None:
         async with open_models(run, domain, ["judge"], stage="eval", reporter=reporter) as models:

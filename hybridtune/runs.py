@@ -83,7 +83,7 @@ def open_run(path: Path, experiment: Experiment, *, update: bool = False) -> Run
         changed = changed_keys(before, experiment.model_dump(mode="json"))
         if changed and not update:
             raise RunError(
-                f"was made with another configuration: {'; '.join(changed[:6])}",
+                f"was made with another configuration: {listed(changed)}",
                 where=str(path),
                 fix="--run NAME starts another run, --update goes on here with what changed",
             )
@@ -152,7 +152,17 @@ def changed_keys(before: Any, after: Any, prefix: str = "") -> list[str]:
         ]
     if before == after:
         return []
-    return [f"{prefix.removesuffix('.')}: {brief(before)} -> {brief(after)}"]
+    key = prefix.removesuffix(".")
+    if ".env." in prefix:
+        # Environment variables may hold tokens.
+        return [f"{key}: changed"]
+    return [f"{key}: {brief(before)} -> {brief(after)}"]
+
+
+def listed(changed: list[str], most: int = 6) -> str:
+    """The first changed keys, and how many more there are."""
+    more = f"; and {len(changed) - most} more" if len(changed) > most else ""
+    return "; ".join(changed[:most]) + more
 
 
 def brief(value: Any) -> str:

@@ -7,4 +7,7 @@ unset CDPATH
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 bash "$root/scripts/setup.sh"
 cd "$root" # so that the run folder is runs/demo of this clone
-exec .venv/bin/hybridtune reproduce configs/demo.yaml "$@"
+config=configs/demo.yaml
+# The same, in bfloat16, which vLLM's LoRA kernels need on a GPU.
+if grep -qx "extra gpu" .venv/.setup-done 2>/dev/null; then config=configs/demo-gpu.yaml; fi
+exec .venv/bin/hybridtune reproduce "$config" "$@"

@@ -3,7 +3,11 @@
 import sys
 from pathlib import Path
 
+from hybridtune.machine import gpus_by_driver
+
 HOME = Path(__file__).parent.parent
+ON_GPU = bool(gpus_by_driver())
+CONFIG = HOME / f"configs/{'demo-gpu' if ON_GPU else 'demo'}.yaml"
 
 # The demo, smaller: everything real, nothing long.
 SMALL = (
@@ -23,7 +27,7 @@ def hybridtune(*arguments: str) -> list[str]:
 
 def small_demo(folder: Path, *overrides: str) -> list[str]:
     """The command that runs the small demo in a folder."""
-    command = hybridtune("reproduce", str(HOME / "configs/demo.yaml"), "--run", str(folder))
+    command = hybridtune("reproduce", str(CONFIG), "--run", str(folder))
     for override in (*SMALL, *overrides):
         command += ["--set", override]
     return command

@@ -393,7 +393,7 @@ async def test_a_server_that_cannot_be_used_is_one_error_and_writes_nothing(
 async def test_not_one_session_is_an_error_with_the_first_reason(
     pack: Domain, tmp_path: Path
 ) -> None:
-    with pytest.raises(StageError, match=r"first: session: no usable answer in 3 tries"):
+    with pytest.raises(StageError, match=r"first failure: session: no usable answer in 3 tries"):
         await generated(pack, tmp_path / "run", FakeTeacher(fail_session=range(12)))
     failures = read_jsonl(run_of(tmp_path / "run").generation / "failures.jsonl", Failure)
     assert len(failures) == 12

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo_command import HOME, hybridtune, small_demo
+from demo_command import HOME, ON_GPU, hybridtune, small_demo
 
 from hybridtune.manifest import digest
 from hybridtune.records import Judgment, Session, read_json, read_jsonl
@@ -117,6 +117,8 @@ def test_variants_differ_and_adapters_reply_as_under_peft(served: str, demo_run:
         variant: [greedy(served, variant, text) for text in GREETINGS] for variant in VARIANTS
     }
     assert len({tuple(reply) for reply in replies.values()}) == len(VARIANTS)
+    if ON_GPU:
+        pytest.skip("in bfloat16 the two engines round differently; equality is tested on a CPU")
 
     folder = HOME / "examples/micro"
     tokenizer = AutoTokenizer.from_pretrained(folder)

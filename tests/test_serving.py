@@ -91,9 +91,12 @@ def test_one_command_serves_all_variants(tmp_path: Path) -> None:
     assert command[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     assert "--model some/model --served-model-name base" in line
     modules = command[command.index("--lora-modules") + 1 :][:2]
-    assert modules == [f"real={adapters['real']}", f"hybrid={adapters['hybrid']}"]
+    assert [json.loads(module) for module in modules] == [
+        {"name": name, "path": str(folder)} for name, folder in adapters.items()
+    ]
     assert "--enable-lora --max-loras 2 --max-lora-rank 32" in line
-    assert "--host 127.0.0.1 --port 8001 --dtype auto --revision abc" in line
+    assert "--host 127.0.0.1 --port 8001 --dtype auto --generation-config vllm" in line
+    assert "--revision abc" in line
     assert "--max-model-len 4096" in line
     assert line.count("--dtype") == 1
 

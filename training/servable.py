@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridtune.errors import ConfigError
+from hybridtune.serving.command import LORA_RANKS
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+MOST = LORA_RANKS[-1]
 UNSERVED = (
     "use_dora",
     "lora_bias",
@@ -28,12 +29,11 @@ def check_servable(lora: Mapping[str, Any]) -> None:
     """Refuse adapters that vLLM does not load."""
     ranks = {"r": lora.get("r", 16), **(lora.get("rank_pattern") or {})}
     for name, rank in ranks.items():
-        if rank not in RANKS:
-            nearest = min((allowed for allowed in RANKS if allowed > rank), default=RANKS[-1])
+        if rank > MOST:
             raise ConfigError(
                 f"vLLM serves no adapter of rank {rank}",
                 where="training.lora.r" if name == "r" else f"training.lora.rank_pattern.{name}",
-                fix=f"take {nearest}; it serves {', '.join(map(str, RANKS))}",
+                fix=f"take {MOST} or less",
             )
     for name in UNSERVED:
         if lora.get(name):

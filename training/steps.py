@@ -4,12 +4,12 @@ from functools import partial
 from pathlib import Path
 
 from hybridtune.domain import Domain
-from hybridtune.manifest import fingerprint
+from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.steps import Step, part
 from hybridtune.weights import model_digest
-from training.launch import train_variant
+from training.launch import accelerate_config, train_variant
 
 HERE = Path(__file__).parent
 
@@ -40,6 +40,8 @@ def step(run: Run, domain: Domain, name: str) -> Step:
             inputs,
             sorted(f"training/{file.name}" for file in HERE.glob("*.py")),
             prompt=domain.system_prompt,
+            opener=domain.settings.opener,
+            accelerate=digest(accelerate_config(experiment.training.accelerate_config)),
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
         (run.variant(name) / "adapter", run.variant(name) / "training.json"),

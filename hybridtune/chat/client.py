@@ -27,6 +27,7 @@ RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 OVERLOADED = frozenset({408, 429, 503, 529})
 REFUSED = frozenset({401, 403, 404})
 LONGEST_PAUSE_S = 60.0
+LONGEST_RETRY_AFTER_S = 900.0
 
 
 @dataclass
@@ -188,7 +189,7 @@ class Client:
     def _pause(self, attempt: int, complaint: Complaint) -> float:
         """Full jitter over an exponential ceiling; a server's own word goes before it."""
         if complaint.pause_s is not None:
-            asked = min(LONGEST_PAUSE_S, complaint.pause_s)
+            asked = min(LONGEST_RETRY_AFTER_S, complaint.pause_s)
             return asked + self.jitter.uniform(0, self.backoff_s / 2)
         ceiling = min(LONGEST_PAUSE_S, self.backoff_s * 2**attempt)
         return self.jitter.uniform(self.backoff_s / 5, ceiling)

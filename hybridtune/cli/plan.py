@@ -135,7 +135,7 @@ def needs(experiment: Experiment) -> list[str]:
     if size is not None and size >= 1e8:
         quantized = experiment.training.quantization is not None
         weights = size * (0.55 if quantized else 2) / GIB
-        # Measured at 8 B, rank 16, 4096-token rows: 18.7 GiB with a bf16 base, 7.4 GiB with 4 bit.
+        # Others report 18.7 GiB (bf16) and 7.4 GiB (4 bit) for 8 B at rank 16: docs/training.md.
         lines.append(f"training one adapter: about {weights * 1.15 + 2:.0f} GiB of GPU memory")
     return lines
 

@@ -46,12 +46,24 @@ def vllm_command(
         DataError: an adapter folder is not one.
         InputError: an adapter's rank is more than vLLM serves.
     """
-    ours: dict[str, Any] = {"host": host, "port": port, "dtype": served.dtype}
+    ours: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "dtype": served.dtype,
+        # Else vLLM fills what a request leaves out from the model's own generation_config.json,
+        # such as a repetition penalty, and a judge at temperature 0 is not greedy.
+        "generation_config": "vllm",
+    }
     if served.revision:
         ours["revision"] = served.revision
     adapters = served.adapters or {}
     if adapters:
-        ranks = [adapter_config(folder)["r"] for folder in adapters.values()]
+        configs = [adapter_config(folder) for folder in adapters.values()]
+        ranks = [
+            rank
+            for one in configs
+            for rank in (one["r"], *(one.get("rank_pattern") or {}).values())
+        ]
         ours |= {
             "enable_lora": True,
             "max_loras": len(adapters),
@@ -60,7 +72,10 @@ def vllm_command(
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", served.model, "--served-model-name", *served.names]
     if adapters:
-        modules = (f"{name}={folder}" for name, folder in adapters.items())
+        # As JSON: the short form `name=path` breaks at a comma in the path.
+        modules = (
+            json.dumps({"name": name, "path": str(folder)}) for name, folder in adapters.items()
+        )
         command += ["--lora-modules", *modules]
     return command + flags({**ours, **{dashed(name): value for name, value in options.items()}})
 

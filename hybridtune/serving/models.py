@@ -26,8 +26,21 @@ from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.scripted import scripted_digest
 from hybridtune.scripted.server import scripted_server
-from hybridtune.serving.command import Served, check_adapter_base, vllm_command
+from hybridtune.serving.command import Served, check_adapter_base, dashed, vllm_command
 from hybridtune.serving.process import check_port, free_port, running_server
+
+# Options of vLLM that decide how fast it answers and not what; all others are in the cache key.
+SPEED_ONLY = frozenset(
+    {
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "max_loras",
+        "max_lora_rank",
+        "max_num_batched_tokens",
+        "max_num_seqs",
+        "tensor_parallel_size",
+    }
+)
 
 
 @asynccontextmanager
@@ -135,8 +148,10 @@ def identities_of(served: Served, options: Mapping[str, Any]) -> dict[str, dict[
     """What each name answers with: digests of the weights, and what changes their numerics."""
     base = {
         "model": weights.model_digest(served.model, served.revision),
-        "dtype": options.get("dtype", served.dtype),
-        "quantization": options.get("quantization"),
+        "dtype": served.dtype,
+        "options": {
+            name: value for name, value in options.items() if dashed(name) not in SPEED_ONLY
+        },
     }
     adapters = served.adapters or {}
     return dict.fromkeys(served.names, base) | {

@@ -11,11 +11,11 @@ from training.micro.wording import fill, to_second_person
 from training.micro.writer import FOCUS, Message, Writer, turn
 
 # How many exchanges a dialogue has: most are short, a few are as long as a whole session.
-LENGTHS = ((1, 1), (1, 1), (1, 2), (2, 4), (3, 6), (6, 12))
+LENGTHS = ((1, 1), (1, 1), (1, 1), (1, 2), (1, 3), (2, 4), (3, 6), (6, 10))
 LONG_LENGTH, LONG_SHARE = (20, 32), 0.02
 # After how many exchanges a client comes to another topic, if the dialogue lasts so long.
-TOPIC_LENGTHS = (2, 3, 4, 6, 8, 12)
-EVERYDAY_SHARE, SYSTEM_SHARE, CRISIS_SHARE = 0.2, 0.65, 0.04
+TOPIC_LENGTHS = (6, 8, 12)
+EVERYDAY_SHARE, SYSTEM_SHARE, CRISIS_SHARE = 0.08, 0.65, 0.04
 # Half of the chat is about a noun from a long list: it teaches to repeat what one was told.
 NOUN_WEIGHT = 5
 
