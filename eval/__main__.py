@@ -11,8 +11,9 @@ from pathlib import Path
 from eval.steps import steps
 from eval.table import render_table
 from hybridtune.domain import load_domain
-from hybridtune.errors import HybridtuneError
+from hybridtune.ending import ending
 from hybridtune.manifest import Manifest
+from hybridtune.places import check_run_places
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import load_run, lock_run
@@ -25,16 +26,20 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="a run folder, e.g. runs/paper")
     parser.add_argument("--force", action="store_true", help="redo steps that are up to date")
     arguments = parser.parse_args()
+    with ending():
+        evaluate(arguments.run, force=arguments.force)
+
+
+def evaluate(folder: Path, *, force: bool) -> None:
+    """Run the steps that are not up to date, and show the table."""
+    run = load_run(folder)
+    domain = load_domain(run.experiment.domain)
+    check_run_places(run, ("counselor", "patient", "judge"))
     reporter = Reporter()
-    try:
-        run = load_run(arguments.run)
-        domain = load_domain(run.experiment.domain)
-        with lock_run(run.path):
-            redo = ["eval"] if arguments.force else []
-            run_steps(steps(run, domain), Manifest(run.path), reporter, redo=redo)
-        reporter.console.print(render_table(read_json(run.eval / "analysis.json")))
-    except HybridtuneError as error:
-        parser.exit(error.exit_code, f"error: {error}\n")
+    with lock_run(run.path):
+        redo = ["eval"] if force else []
+        run_steps(steps(run, domain), Manifest(run.path), reporter, redo=redo)
+    reporter.console.print(render_table(read_json(run.eval / "analysis.json")))
 
 
 if __name__ == "__main__":

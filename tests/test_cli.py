@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
@@ -17,8 +17,9 @@ from hybridtune.cli import app as application
 from hybridtune.cli.plan import loads, parameters
 from hybridtune.cli.reproduce import find_run, run_folder
 from hybridtune.config import Experiment, load_experiment
+from hybridtune.ending import Stopped
 from hybridtune.errors import CallError, ConfigError, HybridtuneError, ServerError
-from hybridtune.runs import lock_run, open_run
+from hybridtune.runs import Run, lock_run, open_run
 from hybridtune.serving.process import check_port, free_port
 
 HOME = Path(__file__).parent.parent
@@ -210,6 +211,8 @@ def failing_with(error: BaseException) -> Callable[..., None]:
         (ServerError("did not start\n  a line"), 1, "error: did not start\n  a line\n"),
         (ExceptionGroup("two", [CallError("one"), ValueError()]), 1, "error: one\n"),
         (OSError(28, "No space left on device"), 1, "error: the disk is full: "),
+        (OSError(27, "File too large"), 1, "error: a file may not grow so large here: "),
+        (Stopped("stopped"), 130, "stopped\n"),
         (PermissionError(13, "Permission denied", "/x/y"), 1, "error: /x/y: Permission denied\n"),
         (KeyboardInterrupt(), 130, "error: stopped; the same command goes on from here\n"),
     ],
@@ -284,10 +287,8 @@ socketserver.TCPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_the_server_and_frees_its_port(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[tuple[Run, int, "subprocess.Popen[str]"]]:
     """`hybridtune serve` with a stand-in for vLLM, found through PYTHONPATH."""
     module = tmp_path / "vllm" / "entrypoints" / "openai" / "api_server.py"
     module.parent.mkdir(parents=True)
@@ -301,18 +302,39 @@ def test_a_signal_stops_the_server_and_frees_its_port(
     run = open_run(tmp_path / "run", Experiment.model_validate(values))
     port = free_port()
     command = [sys.executable, "-m", "hybridtune", "serve", str(run.path), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=HOME, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    line = ""
-    while "serving base" not in line:
-        line = process.stderr.readline()
-        assert line, "it ended"
-    pids = [int(word) for word in (run.logs / "serve.log").read_text().split()[1:2]]
-    assert set(pids) <= set(guard.processes())
+    with subprocess.Popen(command, cwd=HOME, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = ""
+        while "serving base" not in line:
+            line = process.stderr.readline()
+            assert line, "it ended"
+        yield run, port, process
+
+
+def pid_of(run: Run) -> int:
+    return int((run.logs / "serve.log").read_text().split()[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_server_and_frees_its_port(
+    serving: tuple[Run, int, "subprocess.Popen[str]"], number: signal.Signals
+) -> None:
+    run, port, process = serving
+    assert pid_of(run) in guard.processes()
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "error: stopped; the same command goes on from here"
+    assert err.splitlines()[-1] == "stopped"
     assert "Traceback" not in err
-    assert not set(pids) & set(guard.processes())
+    assert pid_of(run) not in guard.processes()
     check_port(port, "here")
+
+
+def test_serving_ends_with_the_server(serving: tuple[Run, int, "subprocess.Popen[str]"]) -> None:
+    run, _, process = serving
+    os.kill(pid_of(run), signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error: vllm ended while it was serving (exit code 137)" in err
+    assert err.splitlines()[-1] == f"  full log: {run.logs / 'serve.log'}"
+    assert "Traceback" not in err

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,8 +114,13 @@ def test_variants_differ_and_adapters_reply_as_under_peft(served: str, demo_run:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    # All at once, so that batches mix the variants: none may leak into another.
+    asked = [(served, variant, text) for text in GREETINGS for variant in VARIANTS]
+    with ThreadPoolExecutor(len(asked)) as pool:
+        told = list(pool.map(lambda one: greedy(*one), asked))
     replies = {
-        variant: [greedy(served, variant, text) for text in GREETINGS] for variant in VARIANTS
+        variant: [reply for (_, name, _), reply in zip(asked, told, strict=True) if name == variant]
+        for variant in VARIANTS
     }
     assert len({tuple(reply) for reply in replies.values()}) == len(VARIANTS)
     if ON_GPU:

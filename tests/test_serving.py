@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ from fake_server import KEY, FakeServer, failure, fake_server
 from hybridtune import guard
 from hybridtune.chat.client import Endpoint
 from hybridtune.config.servers import AttachedServer, Limits
-from hybridtune.errors import ConfigError, DataError, InputError, ServerError
+from hybridtune.errors import CallError, ConfigError, DataError, InputError, ServerError, StageError
 from hybridtune.progress import silent
 from hybridtune.serving.command import (
     Served,
@@ -34,6 +36,7 @@ import http.server, os, socketserver, subprocess, sys, time
 port, behaviour = int(sys.argv[1]), sys.argv[2]
 print("INFO starting, an error-free line", flush=True)
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+print("key", repr(os.environ["VLLM_API_KEY"]), flush=True)
 print("pids", os.getpid(), worker.pid, flush=True)
 if behaviour == "fails":
     print("(EngineCore pid=9) ERROR 11-21 08:00:00 [core.py:1] Traceback (most recent call last):")
@@ -94,7 +97,7 @@ def test_one_command_serves_all_variants(tmp_path: Path) -> None:
     assert [json.loads(module) for module in modules] == [
         {"name": name, "path": str(folder)} for name, folder in adapters.items()
     ]
-    assert "--enable-lora --max-loras 2 --max-lora-rank 32" in line
+    assert "--enable-lora --max-loras 3 --max-lora-rank 32" in line
     assert "--host 127.0.0.1 --port 8001 --dtype auto --generation-config vllm" in line
     assert "--revision abc" in line
     assert "--max-model-len 4096" in line
@@ -154,6 +157,11 @@ def test_ports() -> None:
         port = holder.getsockname()[1]
         with pytest.raises(ServerError, match=rf"servers\.vllm\.port: port {port} .*in use"):
             check_port(port, "servers.vllm.port")
+        with pytest.raises(ServerError) as caught:
+            check_port(port, "--port")
+        assert str(caught.value).endswith(
+            "in use (choose another, or end the process that holds it)"
+        )
 
 
 async def test_a_server_runs_and_is_stopped(tmp_path: Path) -> None:
@@ -186,6 +194,56 @@ async def test_an_error_inside_stops_the_server(tmp_path: Path) -> None:
         await task
     assert left_alive(log) == set()
     check_port(port, "here")
+
+
+async def outlive(log: Path, error: Exception | None = None) -> None:
+    """Kill the server and wait; the error is what becomes of the wait's end."""
+    async with server_of(log, "serves", free_port()):
+        pids = next(line for line in log.read_text().splitlines() if line.startswith("pids"))
+        os.kill(int(pids.split()[1]), signal.SIGKILL)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if error is None:
+                raise
+            raise error from None
+
+
+async def test_what_runs_on_a_server_ends_with_it(tmp_path: Path) -> None:
+    log = tmp_path / "vllm.log"
+    with pytest.raises(ServerError) as caught:
+        await outlive(log)
+    assert str(caught.value).startswith("vllm ended while it was serving (exit code 137)")
+    assert str(caught.value).endswith(f"full log: {log}")
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert left_alive(log) == set()
+
+
+@pytest.mark.parametrize("kind", [ServerError, CallError, StageError])
+async def test_a_failure_after_the_servers_end_names_the_server(
+    tmp_path: Path, kind: type[Exception]
+) -> None:
+    error = kind("connection refused")
+    with pytest.raises(ServerError, match="ended while it was serving") as caught:
+        await outlive(tmp_path / "vllm.log", error)
+    assert caught.value.__cause__ is error
+
+
+async def test_a_failure_with_the_server_alive_is_left_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"^answered 400$"):
+        async with server_of(tmp_path / "vllm.log", "serves", free_port()):
+            raise CallError("answered 400")
+
+
+async def test_an_exported_key_does_not_lock_us_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", KEY)
+    log = tmp_path / "vllm.log"
+    async with server_of(log, "serves", free_port()):
+        assert "key ''" in log.read_text().splitlines()
 
 
 async def hold(log: Path, port: int) -> None:

@@ -1,15 +1,14 @@
-"""`hybridtune`: commands, their options, and how errors reach a person.
+"""`hybridtune`: commands, their options, and how they end.
 
 Only typer is imported here; each command imports what it needs, so that `--help` answers at once.
 """
 
-import errno
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hybridtune.ending import ending
 
 app = typer.Typer(
     name="hybridtune",
@@ -22,8 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-STOPPED = "stopped; the same command goes on from here"
 
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The experiment, e.g. configs/demo.yaml.")
@@ -162,50 +159,5 @@ def doctor(
 
 def main() -> None:
     """Run the command line; errors of the user's world become one line and an exit code."""
-    signal.signal(signal.SIGTERM, terminated)
-    try:
+    with ending():
         app()
-    except KeyboardInterrupt:
-        fail(STOPPED, 130)
-    except SystemExit as ended:
-        if ended.code == 130:  # typer's way to say that Ctrl-C came
-            fail(STOPPED, 130)
-        raise
-    except Exception as error:
-        from hybridtune.errors import HybridtuneError, InputError  # noqa: PLC0415
-
-        cause = first_cause(error)
-        if isinstance(cause, InputError):
-            fail(" ".join(str(cause).split()), cause.exit_code)
-        if isinstance(cause, HybridtuneError):
-            fail(str(cause), cause.exit_code)
-        if is_disk_full(cause):
-            fail(f"the disk is full: {cause} (free some space; the same command goes on)", 1)
-        if isinstance(cause, OSError) and cause.filename:
-            fail(f"{cause.filename}: {cause.strerror}", 1)
-        raise
-
-
-def terminated(*_: object) -> None:
-    """SIGTERM unwinds the stack as Ctrl-C does, so that servers are stopped."""
-    raise KeyboardInterrupt
-
-
-def first_cause(error: BaseException) -> BaseException:
-    """The first error of a group: task groups wrap what their tasks raise."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether the operating system or SQLite ran out of disk."""
-    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return full or "database or disk is full" in str(error)
-
-
-def fail(message: str, code: int) -> None:
-    """One line on standard error, and the exit code."""
-    typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
-    sys.exit(code)

@@ -1,13 +1,31 @@
 """What can be known to fail before anything starts: better in a second than in an hour."""
 
+import asyncio
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import aiohttp
+
+from eval.simulate import choose_scenarios
 from hybridtune.config import ROLES, Experiment
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
+from hybridtune.manifest import Manifest
+from hybridtune.places import FROM_HERE, check_models
+from hybridtune.runs import Run
+from hybridtune.serving.models import check_attached
+from hybridtune.serving.process import check_port
+from hybridtune.steps import Step, why_run
+from training.launch import accelerate_config
 from training.options import check_training
+
+ROLES_OF_STEP = {
+    "generation": ("teacher",),
+    "eval:conversations": ("counselor", "patient"),
+    "eval:judgments": ("judge",),
+}
 
 
 def preflight(experiment: Experiment, domain: Domain) -> None:
@@ -19,22 +37,36 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     for pattern in experiment.corpus.paths:
         if not any(character in pattern for character in "*?[") and not Path(pattern).exists():
             raise InputError(
-                "no such file or folder",
-                where=f"corpus.paths: {pattern}",
-                fix="relative paths count from the folder you are in",
+                "no such file or folder", where=f"corpus.paths: {pattern}", fix=FROM_HERE
             )
-    for name in (experiment.evaluation.rubric, experiment.generation.rubric):
-        domain.rubric(name)
+    domain.rubric(experiment.evaluation.rubric)
+    check_ranking(experiment, domain)
     for name in ("persona", "scenario"):
         domain.schema(name)
     assert domain.system_prompt
     check_training(experiment.training)
+    if experiment.trained_variants():
+        accelerate_config(experiment.training.accelerate_config)
+    check_models(experiment, ROLES)
     for role in ROLES:
         check_role(experiment, role)
     if experiment.evaluation.scenarios != "domain":
         path = Path(experiment.evaluation.scenarios)
         if not path.is_file():
             raise InputError("no such file", where=f"evaluation.scenarios: {path}")
+    choose_scenarios(Run(Path(), experiment), domain)
+
+
+def check_ranking(experiment: Experiment, domain: Domain) -> None:
+    """A bar above the rubric's scale would be met by no draft, after all of them were written."""
+    settings = experiment.generation
+    rubric = domain.rubric(settings.rubric)
+    if settings.accept_at > rubric.high:
+        raise ConfigError(
+            f"no draft can reach {settings.accept_at:g}",
+            where="generation.accept_at",
+            fix=f"the rubric {rubric.name!r} goes from {rubric.low} to {rubric.high}",
+        )
 
 
 def check_role(experiment: Experiment, role: str) -> None:
@@ -54,3 +86,39 @@ def check_role(experiment: Experiment, role: str) -> None:
             where=f"roles.{role}.server",
             fix="give that role a server with a model of its own",
         )
+
+
+def roles_called(
+    steps: Iterable[Step], manifest: Manifest, redo: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The roles that the steps which will run need; what follows a step that runs, runs too."""
+    stale = False
+    roles: list[str] = []
+    for step in steps:
+        stale = stale or step.stage in redo or why_run(step, manifest) is not None
+        roles += ROLES_OF_STEP.get(step.name, ()) if stale else ()
+    return tuple(dict.fromkeys(roles))
+
+
+def check_servers(experiment: Experiment, roles: Iterable[str]) -> None:
+    """Fixed ports must be free, and attached endpoints there. Starts nothing.
+
+    Raises:
+        ServerError: a port is in use, or an endpoint cannot be reached.
+        ConfigError: an endpoint serves several models, and none was named.
+    """
+    attached: dict[str, AttachedServer] = {}
+    for role in roles:
+        server = experiment.server_of(role)
+        if isinstance(server, ManagedServer) and server.port:
+            check_port(server.port, f"servers.{getattr(experiment.roles, role).server}.port")
+        if isinstance(server, AttachedServer):
+            attached[role] = server
+
+    async def ask() -> None:
+        async with aiohttp.ClientSession() as http:
+            for role, server in attached.items():
+                await check_attached(http, role, server)
+
+    if attached:
+        asyncio.run(ask())

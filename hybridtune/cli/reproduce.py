@@ -1,7 +1,7 @@
 """`hybridtune reproduce`: walk the steps, skip what is up to date, show the result."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from hybridtune.cli.plan import print_plan
-from hybridtune.cli.preflight import preflight
+from hybridtune.cli.preflight import check_servers, preflight, roles_called
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment, load_experiment
 from hybridtune.domain import Domain, load_domain
-from hybridtune.errors import InputError
+from hybridtune.errors import InputError, ServerError
 from hybridtune.manifest import Manifest
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
@@ -42,22 +42,30 @@ def reproduce(
     domain = load_domain(experiment.domain)
     folder = run_folder(experiment, overrides, run)
     reporter = Reporter()
+    redo = STAGES if force else STAGES[STAGES.index(start) :] if start else ()
+    planned = Run(folder, experiment)
     if dry_run:
-        print_plan(Run(folder, experiment), domain)
+        print_plan(planned, domain)
         try:
             preflight(experiment, domain)
-        except InputError as error:
+            check_called(planned, domain, redo)
+        except (InputError, ServerError) as error:
             reporter.say(f"[yellow]before it can run:[/] {escape(str(error))}")
         return
     preflight(experiment, domain)
     with lock_run(folder):
+        check_called(planned, domain, redo)
         opened = open_run(folder, experiment, update=update)
         manifest = Manifest(folder)
         manifest.describe(experiment.seed)
         reporter.say(f"[bold]{experiment.name}[/] in {folder}")
-        redo = STAGES if force else STAGES[STAGES.index(start) :] if start else ()
         run_steps(steps_of(opened, domain), manifest, reporter, redo=redo)
     show_results(opened, domain, manifest, Console())
+
+
+def check_called(run: Run, domain: Domain, redo: Collection[str]) -> None:
+    """Look at the servers behind the steps that will run; a run that is done needs none."""
+    check_servers(run.experiment, roles_called(steps_of(run, domain), Manifest(run.path), redo))
 
 
 def run_folder(experiment: Experiment, overrides: Sequence[str], run: str | None) -> Path:

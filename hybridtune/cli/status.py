@@ -1,16 +1,21 @@
 """`hybridtune status`: what of a run is done, and what it cost."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hybridtune.calls import CallStore
 from hybridtune.cli.reproduce import find_run
 from hybridtune.cli.steps import steps_of
+from hybridtune.config import ROLES
 from hybridtune.domain import load_domain
+from hybridtune.errors import InputError
 from hybridtune.manifest import Manifest
-from hybridtune.runs import load_run
+from hybridtune.places import check_run_places
+from hybridtune.runs import Run, load_run
 from hybridtune.steps import why_run
 
 
@@ -22,10 +27,13 @@ def status(folder: Path) -> None:
     table = Table(title=f"{run.experiment.name} in {run.path}", title_justify="left")
     for column in ("step", "state", "seconds"):
         table.add_column(column)
-    for step in steps_of(run, load_domain(run.experiment.domain)):
-        why = why_run(step, manifest)
-        done = manifest.steps.get(step.name, {})
-        table.add_row(step.name, why or "up to date", str(done.get("seconds", "")))
+    try:
+        check_run_places(run, ROLES)
+    except InputError as error:
+        console.print(f"[yellow]note:[/] {escape(str(error))}", soft_wrap=True)
+    for name, state in states(run, manifest):
+        done = manifest.steps.get(name, {})
+        table.add_row(name, escape(state), str(done.get("seconds", "")))
     console.print(table)
     if not run.calls.exists():
         return
@@ -39,3 +47,17 @@ def status(folder: Path) -> None:
                 row.stage, row.role, *(f"{number:,}" for number in numbers), f"{row.seconds:,.0f}"
             )
     console.print(calls)
+
+
+def states(run: Run, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Every step and whether it is up to date, as far as that can be told from this folder."""
+    try:
+        steps = steps_of(run, load_domain(run.experiment.domain))
+    except InputError as error:
+        yield from ((name, f"cannot be told: {error}") for name in manifest.steps)
+        return
+    for step in steps:
+        try:
+            yield step.name, why_run(step, manifest) or "up to date"
+        except InputError as error:
+            yield step.name, f"cannot be told: {error}"

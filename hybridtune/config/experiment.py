@@ -80,7 +80,10 @@ class Experiment(Settings):
                 model=settings.model,
             )
         assert settings.server is not None
-        return self.servers[settings.server]
+        server = self.servers[settings.server]
+        if isinstance(server, AttachedServer) and settings.model:
+            return server.model_copy(update={"model": settings.model})
+        return server
 
     def trained_variants(self) -> list[str]:
         """Names of the variants that have an adapter, in the file's order."""

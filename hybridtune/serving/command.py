@@ -66,7 +66,10 @@ def vllm_command(
         ]
         ours |= {
             "enable_lora": True,
-            "max_loras": len(adapters),
+            # One slot stays empty on purpose. vLLM 0.32 on a CPU marks requests without an adapter
+            # with slot -1, which its torch kernels read as the last slot: in a mixed batch the
+            # base model would answer with somebody's adapter. An empty slot adds nothing.
+            "max_loras": len(adapters) + 1,
             "max_lora_rank": served_rank(max(ranks)),
         }
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]

@@ -7,19 +7,25 @@ import asyncio
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 
 from hybridtune import guard
-from hybridtune.errors import ServerError
+from hybridtune.errors import CallError, ServerError, StageError
 from hybridtune.progress import Reporter
 from hybridtune.serving.remedies import remedy, telling_lines
 
 # Nothing that we start calls home, and what is on the disk is enough unless the user says more.
-ENVIRONMENT = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    # Exported for another server, a key would lock us out of our own. Empty means none.
+    "VLLM_API_KEY": "",
+}
 
 
 def free_port() -> int:
@@ -43,9 +49,10 @@ def check_port(port: int, where: str) -> None:
         except PermissionError:
             raise ServerError(f"{where}: port {port} needs root; choose one above 1023") from None
         except OSError:
+            free = ", leave it out for a free one" if where.startswith("servers.") else ""
             raise ServerError(
-                f"{where}: port {port} of 127.0.0.1 is in use (choose another, leave it out for a "
-                "free one, or end the process that holds it)"
+                f"{where}: port {port} of 127.0.0.1 is in use (choose another{free}, or end the "
+                "process that holds it)"
             ) from None
 
 
@@ -63,16 +70,55 @@ async def running_server(
     """Start a server, wait until it is healthy, yield its `/v1` address, and stop it.
 
     Raises:
-        ServerError: it ended, or was not healthy in time; with its log's last useful lines.
+        ServerError: it ended, now or while the block ran, or was not healthy in time; with its
+            log's last useful lines.
     """
     start = log.stat().st_size if log.exists() else 0
     process = guard.start(command, log=log, env={**ENVIRONMENT, **env})
     try:
         with reporter.task(f"starting {name}"):
             await until_healthy(name, process, port, log, start, timeout_s)
-        yield f"http://127.0.0.1:{port}/v1"
+        async with no_longer_than(process, lambda code: failure(ended(name, code), log, start)):
+            yield f"http://127.0.0.1:{port}/v1"
     finally:
         guard.stop(process)
+
+
+def ended(name: str, code: int) -> str:
+    """What to say of a server that left its post."""
+    return f"{name} ended while it was serving (exit code {code})"
+
+
+@asynccontextmanager
+async def no_longer_than(
+    process: "subprocess.Popen[bytes]", told: Callable[[int], str]
+) -> AsyncIterator[None]:
+    """End the block as soon as a process ends: nobody waits, or tries again, for a dead server.
+
+    As in `asyncio.timeout`, the block's task is cancelled, and the cancellation taken back.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before, cancelled = task.cancelling(), False
+
+    async def watch() -> None:
+        nonlocal cancelled
+        while process.poll() is None:
+            await asyncio.sleep(0.2)
+        cancelled = task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield
+    except (asyncio.CancelledError, ServerError, CallError, StageError) as error:
+        code = process.poll()
+        if cancelled and task.uncancel() > before:  # somebody else wants the task ended, too
+            raise
+        if code is None or (isinstance(error, asyncio.CancelledError) and not cancelled):
+            raise
+        raise ServerError(told(code)) from error
+    finally:
+        watcher.cancel()
 
 
 async def until_healthy(
