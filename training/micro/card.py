@@ -33,9 +33,9 @@ and slots, all written for this project, with and without system prompts. They h
 words and no other data set. The seed decides everything.
 
 **Limits.** English only, and weak at it: replies are sentences that end, but they repeat,
-sometimes garble, and often miss the topic. With seed 0 and 520 steps, greedy replies took up the
-topic of 8 of 10 plain lines ("Lately I sleep really badly."), but of only 4 of 19 client lines
-written in free words and held out (6 of 19 at temperature 0.7), by a count of topic words. Over
+sometimes garble, and often miss the topic. With seed 0 and 560 steps, greedy replies took up the
+topic of 9 of 10 plain lines ("Lately I sleep really badly."), but of only 6 of 19 client lines
+written in free words and held out (8 of 19 at temperature 0.7), by a count of topic words. Over
 many turns it drifts. It points a person in danger to help only where the words resemble those it
 learned.
 

@@ -25,7 +25,7 @@ class Recipe:
     """Everything that the weights depend on, apart from the phrase files."""
 
     seed: int = 0
-    steps: int = 520
+    steps: int = 560
     batch_tokens: int = 5120
     matrix_learning_rate: float = 0.03
     other_learning_rate: float = 0.01
