@@ -20,7 +20,7 @@ class CorpusSettings(Settings):
     """Speaker labels of the counselor, beside the domain's own."""
     patient_labels: tuple[str, ...] = ()
     """Speaker labels of the patient, beside the domain's own."""
-    min_turns: int = Field(default=4, ge=1)
+    min_turns: int = Field(default=3, ge=1)
     """Sessions in which either speaker has fewer turns are left out and counted."""
     limit: int | None = Field(default=None, ge=1)
     """Use only this many sessions, drawn with the experiment's seed."""
