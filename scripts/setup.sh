@@ -88,7 +88,7 @@ print("".join(f"{argument}\n" for argument in arguments), end="")
 install_with_uv() {
   local settings=() plan
   mapfile -t settings < <(pip_settings_for_uv)
-  local command=("$venv/bin/uv" pip install --python "$venv/bin/python" "${settings[@]}" "${wanted[@]}")
+  local command=("$venv/bin/uv" pip install --compile-bytecode --python "$venv/bin/python" "${settings[@]}" "${wanted[@]}")
   if ! plan="$("${command[@]}" --dry-run 2>&1)"; then
     if [[ "$extra" != cpu || ! "$plan" =~ torch==[0-9.]+\+cpu ]]; then
       die "nothing was changed, for the packages cannot be resolved: $plan"
