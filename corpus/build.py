@@ -1,113 +1,77 @@
-"""The corpus stage: transcripts as people have them to clean sessions with two known speakers.
+"""The corpus stage: transcripts as people have them to clean, safe sessions with known speakers.
 
-Reads the paths of `experiment.corpus`. Writes `corpus/real.jsonl` (Session records with source
-"real", sorted by id, without a system message) and `corpus/report.json`.
+Reads the paths of `experiment.corpus` and `corpus/reviews.jsonl`. Writes `corpus/real.jsonl`
+(Session records with source "real", sorted by id, without a system message), `history.jsonl`,
+`held.jsonl`, `report.json` and `DATA_CARD.md` beside it.
 """
-
-import hashlib
-from collections import Counter
 
 from rich.markup import escape
 
-from corpus.files import find_files, read_text
-from corpus.formats import read_document
-from corpus.report import Omission, Report
-from corpus.sessions import build_session, session_id
-from corpus.speakers import LeftOut, known_labels
-from corpus.transcript import Document
+from corpus.asking import Attribute
+from corpus.importing import import_transcripts
+from corpus.outputs import Outputs
+from corpus.recipe import recipe_of
+from corpus.report import Report
+from hybridtune.config import Experiment
 from hybridtune.config.corpus import CorpusSettings
 from hybridtune.domain import Domain
 from hybridtune.errors import DataError
 from hybridtune.progress import Reporter
-from hybridtune.records import Session, write_json, write_jsonl
-from hybridtune.runs import Run
+from hybridtune.reviews import ReviewLog
 
 
-def build_corpus(run: Run, domain: Domain, reporter: Reporter) -> None:
-    """Import the experiment's transcripts into the run folder.
+def build_corpus(
+    experiment: Experiment,
+    outputs: Outputs,
+    domain: Domain,
+    reporter: Reporter,
+    attribute: Attribute | None = None,
+) -> Report:
+    """Import an experiment's transcripts, for its training.
 
     Raises:
-        DataError: a path leads to nothing, a file is malformed, or no session remains.
+        DataError: a path leads to nothing, no session is ready, or files cannot be read and the
+            experiment does not say that they may be skipped. What can be used is written all the
+            same, so that a person can look at it.
     """
-    report = import_transcripts(run.experiment.corpus, domain, run.experiment.seed, reporter)
-    write_jsonl(run.corpus / "real.jsonl", report.sessions)
-    write_json(run.corpus / "report.json", report.as_json())
+    report = import_all(
+        experiment.corpus, outputs, domain, experiment.seed, reporter, attribute=attribute
+    )
+    if report.malformed and experiment.corpus.malformed == "stop":
+        raise unreadable(report)
+    if not report.counts["sessions"]:
+        raise DataError(
+            f"no session is ready: {report.counts['held']} wait for a person",
+            where=str(outputs.held),
+            fix=f"decide: hybridtune corpus review {outputs.real.parent}",
+        )
+    return report
 
 
-def import_transcripts(
-    settings: CorpusSettings, domain: Domain, seed: int, reporter: Reporter
+def import_all(
+    settings: CorpusSettings,
+    outputs: Outputs,
+    domain: Domain,
+    seed: int,
+    reporter: Reporter,
+    *,
+    attribute: Attribute | None = None,
 ) -> Report:
-    """Read, clean and check all transcripts; writes nothing. Errors as in `build_corpus`."""
-    found, skipped = find_files(settings.paths, settings.format)
-    known = known_labels(settings, domain)
-    report = Report(skipped=skipped)
-    built: list[Session] = []
-    unusable: list[DataError] = []
-    with reporter.task("transcripts", total=len(found)) as task:
-        for file in found:
-            document = Document(file.path, file.name, read_text(file.path), frozenset(known))
-            for transcript in read_document(document, settings.format):
-                try:
-                    built.append(build_session(transcript, known, settings, domain.name))
-                except LeftOut as error:
-                    omission = Omission(session_id(transcript), file.name, error.what)
-                    report.left_out.append(omission)
-                    unusable.append(DataError(error.what, where=str(file.path), fix=error.fix))
-            report.files.append(file.name)
-            task.advance()
-    if not built:
-        raise nothing_left(unusable, settings)
-    report.sessions = draw(distinct(drop_copies(built, report)), settings.limit, seed, report)
+    """Import transcripts and say how it went; errors as in `import_transcripts`."""
+    decisions = ReviewLog(outputs.reviews).decisions()
+    recipe = recipe_of(settings, domain, seed, decisions)
+    report = import_transcripts(recipe, outputs, seed, reporter, attribute)
     reporter.say(f"  {escape(report.summary())}")
     return report
 
 
-def nothing_left(unusable: list[DataError], settings: CorpusSettings) -> DataError:
-    """The error of a corpus without a session: the first one's reason, and how many more."""
-    if not unusable:
-        return DataError("no transcripts here", where=", ".join(settings.paths))
-    first, more = unusable[0], len(unusable) - 1
-    what = first.what + (f"; and {more} more sessions cannot be used" if more else "")
-    return DataError(what, where=first.where, fix=first.fix)
-
-
-def drop_copies(sessions: list[Session], report: Report) -> list[Session]:
-    """Leave sessions out that say the same as an earlier one: they would count twice."""
-    first: dict[str, Session] = {}
-    for session in sessions:
-        if first.setdefault(digest(session), session) is not session:
-            report.leave_out(session, "a copy of another session")
-    return list(first.values())
-
-
-def distinct(sessions: list[Session]) -> list[Session]:
-    """Give sessions whose files are named alike ids that differ, and sort by id."""
-    times = Counter(session.id for session in sessions)
-    renamed = [
-        session.model_copy(update={"id": f"{session.id}-{digest(session)[:8]}"})
-        if times[session.id] > 1
-        else session
-        for session in sessions
-    ]
-    return sorted(renamed, key=lambda session: session.id)
-
-
-def draw(sessions: list[Session], limit: int | None, seed: int, report: Report) -> list[Session]:
-    """Keep at most `limit` sessions, by a lottery in which each id has its own fixed number.
-
-    So a smaller limit keeps a part of what a larger one keeps, whatever files are added.
-    """
-    if limit is None or limit >= len(sessions):
-        return sessions
-    tickets = {s.id: hashlib.sha256(f"{seed}:corpus:{s.id}".encode()).digest() for s in sessions}
-    winners = set(sorted(tickets, key=tickets.__getitem__)[:limit])
-    for session in sessions:
-        if session.id not in winners:
-            report.leave_out(session, "beyond the limit")
-    return [session for session in sessions if session.id in winners]
-
-
-def digest(session: Session) -> str:
-    """SHA-256 of what is said, and by whom."""
-    said = "\n".join(f"{message.role}\t{message.content}" for message in session.messages)
-    return hashlib.sha256(said.encode()).hexdigest()
+def unreadable(report: Report) -> DataError:
+    """The first file that cannot be read, and how many more there are."""
+    first, more = report.malformed[0], len(report.malformed) - 1
+    others = f"; and {more} more files (all in report.json)" if more else ""
+    advice = "or skip such files: --set corpus.malformed=skip"
+    return DataError(
+        first.what + others,
+        where=first.where,
+        fix=f"{first.fix}; {advice}" if first.fix else advice,
+    )

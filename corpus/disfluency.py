@@ -1,14 +1,23 @@
-"""Light repair of spoken language, for counselor turns: what the model would learn to stumble on.
+"""Repair of spoken language, for counselor turns: what the model would learn to stumble on.
 
-Fillers (um, uh), words begun twice ("wh-what", "the, the"), a few repeated small words ("I I") and
-the dashes of cut-off turns go. What may be meant stays: "that that", "no, no", "you know",
-restarted sentences. The patient's turns are left as they are spoken; no model is trained on them.
+`light` takes out fillers (um, uh), words begun twice ("wh-what", "the, the"), a few repeated small
+words ("I I") and the dashes of cut-off turns. `medium` also takes out repetitions of whole phrases
+and of small words without a comma between them, and says a repeated "yeah, yeah" once. What may be
+meant stays at every level: "that that", "had had", "very very", "no, no", "you know".
+
+There is no heavier level on purpose: taking restarted sentences out by rule makes "It looks that
+you put -- You drink" into "It You drink". The patient's turns are left as they are spoken; no model
+is trained on them.
 """
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from typing import Literal
 
 from corpus.clean import tidy_spaces
+
+Level = Literal["keep", "light", "medium"]
 
 WORD = r"[A-Za-z]+(?:'[A-Za-z]+)*"
 FILLER = r"(?:[Uu]+[Mm]+|[Uu]+[Hh]+[Mm]*|[Ee]rr*m*)(?![\w']|-\w)"
@@ -31,42 +40,71 @@ HYPHENATED = frozenset({"so", "bye", "ha", "no", "night", "tut", "boo", "mm"})
 CONJUNCTIONS = frozenset({"and", "but", "or", "if", "because", "'cause", "when", "as"})
 REPEAT = re.compile(
     rf"(?<![\w'-])(?P<phrase>{WORD}(?:\s+{WORD}){{0,2}})"
-    r"(?:(?P<gap>\s*,\s+|\s*--\s*|\s*-\s+|-)(?P=phrase)\b)+(?!-\w)(?P<clitic>'?)",
+    r"(?:(?P<gap>\s*,\s+|\s*--\s*|\s*-\s+|-)(?P=phrase)\b){1,20}(?!-\w)(?P<clitic>'?)",
     re.IGNORECASE,
 )
 # "that that" and "had had" are English; these are not.
-SMALL = re.compile(r"(?<![\w'-])(?P<word>i|the|a|and|it|we|you) (?P=word)\b(?!-)", re.IGNORECASE)
+SMALL = re.compile(
+    r"(?<![\w'-])(?P<word>i|the|a|and|it|we|you)(?: (?P=word)\b(?![-'])){1,20}", re.IGNORECASE
+)
 FRAGMENT = re.compile(
-    r"(?<![\w'-])(?P<part>[A-Za-z]{1,5})(?:--?\s*(?P=part))*(?P<gap>--?\s*)(?P<word>(?P=part)[a-z])",
+    r"(?<![\w'-])(?P<part>[A-Za-z]{1,5})(?:--?\s*(?P=part)){0,8}(?P<gap>--?\s*)(?P<word>(?P=part)[a-z])",
     re.IGNORECASE,
 )
 NOT_FRAGMENTS = frozenset(
     ("re", "co", "de", "pre", "un", "non", "in", "on", "so", "no", "for", "be", "an")
 )
-EDGES = re.compile(r"^\s*-+\s*|\s*-+\s*$")
+# Words that nobody says twice for emphasis; "that", "had", "very", "really", "so" are none of them.
+FUNCTION = (
+    r"(?:i'm|i'll|i've|i'd|he|she|they|we're|you're|it's|there's|that's|my|your|his|our|their"
+    r"|to|of|in|at|for|with|from|about|if|when|where|because|but|or|be|can|could|would|was|were|are)"
+)
+SMALL_TOO = re.compile(
+    rf"(?<![\w'-])(?P<word>{FUNCTION})(?: (?P=word)\b(?![-'])){{1,20}}", re.IGNORECASE
+)
+# Begins with a small word, so that "over and over and over" is none.
+PHRASE = re.compile(
+    rf"(?<![\w'-])(?P<word>(?!or )(?:{FUNCTION}|i|the|a|it|we|you)(?: {WORD}){{1,2}})"
+    r"(?: (?P=word)(?![\w'-])){1,20}",
+    re.IGNORECASE,
+)
+# A dash between says that the speaker started over.
+RESTART = re.compile(
+    rf"(?<![\w'-])(?P<word>{WORD}(?: {WORD}){{3,6}})\s?--?\s?(?P=word)(?![\w'-])", re.IGNORECASE
+)
+HEARD_TWICE = re.compile(
+    r"(?<![\w'-])(?P<word>yeah|yep|okay|ok|right|sure|mm-hmm|uh-huh)"
+    r"(?:[,.] (?P=word)(?![\w'-])){1,20}",
+    re.IGNORECASE,
+)
 
 
-def lighten(text: str, counts: Counter[str]) -> str:
+def lighten(text: str, level: Level, counts: Counter[str]) -> str:
     """Repair one counselor turn, adding what was changed to `counts`."""
-    lightened, fillers = FILLERS.subn(without_filler, text)
+    if level == "keep":
+        return text
+    lightened, fillers = FILLERS.subn(without_filler, tidy_spaces(text)[0])
     counts["fillers"] += fillers
-    lightened, edges = EDGES.subn("", lightened)
-    counts["cut_offs"] += edges
-    before = ""
-    while before != lightened:  # "the, the, the" takes two rounds
-        before = lightened
-        for name, pattern, replace in (
-            ("repeats", REPEAT, once),
-            ("repeats", SMALL, r"\g<word>"),
-            ("fragments", FRAGMENT, without_fragment),
-        ):
-            after = pattern.sub(replace, lightened)
-            counts[name] += after != lightened
-            lightened = after
-    lightened = tidy_spaces(lightened)[0]
+    stripped = lightened.strip("- ")
+    counts["cut_offs"] += (lightened[:1] == "-") + (lightened[-1:] == "-")
+    lightened = tidy_spaces(without_repeats(stripped, level, counts))[0]
     if text[:1].isupper() and lightened[:1].islower():
         lightened = lightened[0].upper() + lightened[1:]
     return lightened
+
+
+def without_repeats(text: str, level: Level, counts: Counter[str]) -> str:
+    """Say once what was said twice; "the, the-- the" takes two rounds."""
+    rules = RULES if level == "medium" else RULES[:LIGHT]
+    for _ in range(ROUNDS):
+        before = text
+        for name, pattern, replace in rules:
+            after = pattern.sub(replace, text)
+            counts[name] += after != text
+            text = after
+        if text == before:
+            break
+    return text
 
 
 def without_filler(match: re.Match[str]) -> str:
@@ -101,3 +139,17 @@ def without_fragment(match: re.Match[str]) -> str:
         return match[0]
     capital = match["part"][0].isupper()
     return match["word"][0].upper() + match["word"][1:] if capital else match["word"]
+
+
+Rule = tuple[str, re.Pattern[str], str | Callable[[re.Match[str]], str]]
+RULES: tuple[Rule, ...] = (
+    ("repeats", REPEAT, once),
+    ("repeats", SMALL, r"\g<word>"),
+    ("fragments", FRAGMENT, without_fragment),
+    ("repetitions", RESTART, r"\g<word>"),
+    ("repetitions", PHRASE, r"\g<word>"),
+    ("repetitions", SMALL_TOO, r"\g<word>"),
+    ("repetitions", HEARD_TWICE, r"\g<word>"),
+)
+LIGHT = 3  # so many of the rules are the light level's
+ROUNDS = 8

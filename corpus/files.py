@@ -1,121 +1,188 @@
-"""Paths to transcripts: files, folders and globs, in a fixed order, decoded by a fixed rule."""
+"""Paths to transcripts: files, folders, globs and zip archives, in a fixed order, each file once.
 
+Reads folders and the directories of archives, no contents: what is found is a list of names, and
+a `Source` opens its file when it is read. Writes nothing.
+"""
+
+import functools
 import glob
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from corpus.archive import is_unsafe, member_source, members, refused
+from corpus.transcript import Source
 from hybridtune.errors import DataError
 
-SUFFIXES = {".vtt": "vtt", ".json": "whisperx", ".txt": "text", ".csv": "csv"}
-
-
-@dataclass(frozen=True)
-class Found:
-    """A file to read; `name` is relative to the path that led to it, and goes into outputs."""
-
-    path: Path
-    name: str
+# The formats that a suffix may stand for, the likeliest first.
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    ".vtt": ("captions",),
+    ".srt": ("captions",),
+    ".json3": ("json3",),
+    ".json": ("whisper", "json3", "esconv", "chat"),
+    ".jsonl": ("chat",),
+    ".ndjson": ("chat",),
+    ".txt": ("text",),
+    ".docx": ("docx",),
+    ".pdf": ("pdf",),
+    ".csv": ("table", "qa"),
+    ".tsv": ("table", "qa"),
+    ".parquet": ("table", "qa"),
+}
+ARCHIVE = ".zip"
+REASONS = {
+    ".doc": "old Word format: save it as .docx",
+    ".rtf": "rich text: save it as .docx or .txt",
+    ".odt": "OpenDocument: save it as .docx or .txt",
+    ".xlsx": "a spreadsheet: save it as .csv",
+    ".rttm": "speaker times without words: align them with WhisperX first",
+}
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file in a folder that is no transcript, and why."""
+    """A file in a folder or archive that is no transcript, and why."""
 
     name: str
     reason: str
 
 
-def find_files(paths: Sequence[str], kind: str = "auto") -> tuple[list[Found], list[Skipped]]:
-    """Find the files that some paths mean, each once, sorted by name.
+@dataclass(frozen=True)
+class Found:
+    """A file on disk; `named` if the user gave its own path, so that its suffix does not matter."""
 
-    A file that is named itself is always read; in folders and globs the suffix decides.
+    path: Path
+    name: str
+    named: bool
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is opened for the files in it."""
+        return self.path.suffix.lower() == ARCHIVE
+
+
+def find_sources(paths: Sequence[str], kind: str = "auto") -> Iterator[Source | Skipped]:
+    """Find what some paths mean, each file once, sorted by name, archives at their place.
+
+    A file that is named itself is always read; in folders, globs and archives the suffix decides.
+    A source that cannot be read (a member that is refused, a broken archive) raises its error when
+    it is opened, so that the others are still read.
 
     Args:
-        paths: files, folders or globs.
+        paths: files, folders, globs or zip archives.
         kind: the format that is asked for, or "auto" for all.
 
     Raises:
         DataError: a path leads to nothing.
     """
+    for found in find_on_disk(paths):
+        reason = reason_to_skip(found, kind)
+        if reason:
+            yield Skipped(found.name, reason)
+        elif found.is_archive:
+            yield from find_in_archive(found, kind)
+        else:
+            yield file_source(found)
+
+
+def input_files(paths: Sequence[str], kind: str = "auto") -> list[Path]:
+    """The files on disk that would be read, archives as themselves; errors as in `find_sources`."""
+    return [found.path for found in find_on_disk(paths) if not reason_to_skip(found, kind)]
+
+
+def find_on_disk(paths: Sequence[str]) -> list[Found]:
+    """All files that some paths lead to, once each, whatever they are."""
     found: dict[Path, Found] = {}
-    skipped: dict[Path, Skipped] = {}
     for given in paths:
-        root, members = expand(given)
-        for path in members:
-            name = path.relative_to(root).as_posix()
-            reason = "" if path.name == given.rpartition("/")[2] else reason_to_skip(name, kind)
-            if reason:
-                skipped.setdefault(path.resolve(), Skipped(name, reason))
-            else:
-                found.setdefault(path.resolve(), Found(path, name))
-    left = [skip for path, skip in skipped.items() if path not in found]
-    return (
-        sorted(found.values(), key=lambda file: (file.name, str(file.path))),
-        sorted(left, key=lambda skip: skip.name),
-    )
+        for each in expand(given):
+            place = each.path.resolve()
+            if place not in found or (each.named and not found[place].named):
+                found[place] = each
+    return sorted(found.values(), key=lambda each: (each.name, str(each.path)))
 
 
-def expand(given: str) -> tuple[Path, list[Path]]:
-    """A path's files, and the folder that their names are relative to."""
+def expand(given: str) -> list[Found]:
+    """One path's files, with names that are relative to it."""
     path = Path(given).expanduser()
     if path.is_file():
-        return path.parent, [path]
+        return [Found(path, path.name, named=True)]
     if path.is_dir():
-        root, members = path, sorted(each for each in path.rglob("*") if each.is_file())
+        root, matches = path, list(walk(path))
     elif glob.has_magic(given):
         # The folder above the first part with a wildcard.
         root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
-        matches = (Path(each) for each in glob.glob(str(path), recursive=True))
-        members = sorted(each for each in matches if each.is_file())
+        globbed = (Path(each) for each in glob.glob(str(path), recursive=True))
+        matches = [each for each in globbed if each.is_file()]
     else:
         raise DataError("no such file or folder", where=given, fix="check the paths")
-    if not members:
+    if not matches:
         raise DataError("no files here", where=given, fix="check the paths")
-    return root, members
+    return [Found(each, each.relative_to(root).as_posix(), named=False) for each in matches]
 
 
-def reason_to_skip(name: str, kind: str) -> str:
-    """Why a file of a folder is not read; empty if it is."""
-    path = PurePosixPath(name)
-    fits = SUFFIXES.get(path.suffix.lower())
-    if any(part.startswith(".") for part in path.parts):
+def walk(root: Path) -> Iterator[Path]:
+    """The files of a folder and of those in it; of hidden folders only the folder itself."""
+    for folder, below, files in os.walk(root):
+        here = Path(folder)
+        yield from (here / name for name in files)
+        yield from (here / name for name in below if name.startswith("."))
+        below[:] = [name for name in below if not name.startswith(".")]
+
+
+def file_source(found: Found) -> Source:
+    """A file on disk as a source; one that is gone since has no size, and tells when opened."""
+    try:
+        size = found.path.stat().st_size
+    except OSError:
+        size = 0
+    return Source(found.name, str(found.path), size, functools.partial(open_file, found.path))
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file on disk."""
+    return path.open("rb")
+
+
+def find_in_archive(found: Found, kind: str) -> Iterator[Source | Skipped]:
+    """An archive's members, or its own error as a source that cannot be opened."""
+    try:
+        infos = members(found.path)
+    except DataError as error:
+        yield refused(found.name, error)
+        return
+    for info in infos:
+        name = f"{found.name}/{info.filename}"
+        reason = "" if is_unsafe(info) else reason_by_name(info.filename, kind)
+        if reason:
+            yield Skipped(name, reason)
+        else:
+            yield member_source(found.path, str(found.path), info, name)
+
+
+def reason_to_skip(found: Found, kind: str) -> str:
+    """Why a file on disk is not read; empty if it is."""
+    if found.named or (found.is_archive and not is_hidden(found.name)):
+        return ""
+    return reason_by_name(found.name, kind)
+
+
+def reason_by_name(name: str, kind: str) -> str:
+    """Why a file of such a name is not read where the suffix decides; empty if it is."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if is_hidden(name):
         return "hidden"
-    if fits is None:
-        return f"no transcript suffix ({', '.join(SUFFIXES)})"
-    if kind not in {"auto", fits}:
+    if suffix == ARCHIVE:
+        return "an archive in an archive: unpack it first"
+    if suffix not in SUFFIXES:
+        return REASONS.get(suffix, f"no transcript suffix ({', '.join(SUFFIXES)})")
+    if kind not in {"auto", *SUFFIXES[suffix]}:
         return f"not {kind}"
     return ""
 
 
-def read_text(path: Path) -> str:
-    """Decode a file: by its byte order mark, else as UTF-8, else as Windows-1252.
-
-    Raises:
-        DataError: it is empty, unreadable, or no text.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    text = decode(content, path).replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise DataError("the file is empty", where=f"{path}:1", fix="remove it")
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise DataError("not a text file", where=f"{path}:{line}", fix="remove it")
-    return text
-
-
-def decode(content: bytes, path: Path) -> str:
-    """Bytes to text; guessing by statistics errs far more often than this rule."""
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ["utf-16"] if utf16 else ["utf-8-sig", "cp1252"]:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError as error:
-            place = error.start
-    line = content[:place].count(b"\n") + 1
-    raise DataError(
-        "neither UTF-8 nor Windows-1252 text", where=f"{path}:{line}", fix="save it as UTF-8"
-    )
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder above it is hidden, or one of the copies that macOS packs."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)

@@ -1,126 +1,167 @@
-"""One transcript to one `Session` record: clean, attribute, join, absorb, lighten, check.
+"""Utterances whose speakers are known to one session, with its history.
 
-A record holds the patient's and the counselor's turns only, strictly alternating, in their true
-order; whoever opened the session opens it here. There is no system message: training, generation
-and evaluation put the domain's counselor prompt in front, so that it is the same everywhere.
+A session holds the patient's and the counselor's turns only, strictly alternating, in their true
+order; whoever opened it opens it here. There is no system message: training, generation and
+evaluation put the domain's counselor prompt in front, so that it is the same everywhere.
 """
 
-import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from corpus.clean import clean, has_words
-from corpus.disfluency import lighten
-from corpus.speakers import LABEL_BOTH, LeftOut, Part, Roles, attribute
-from corpus.transcript import Transcript, Utterance
-from corpus.turns import Turn, absorb_back_channels, join_runs
-from hybridtune.config.corpus import CorpusSettings
+from corpus.history import History, TurnHistory
+from corpus.recipe import Recipe
+from corpus.speakers import LeftOut, Roles
+from corpus.transcript import Part, Transcript, Utterance
+from corpus.turns import Line, Turn, make_turns
 from hybridtune.records import Message, Role, Session
 
 ROLES: dict[Part, Role] = {"counselor": "assistant", "patient": "user"}
+SWAPPED: dict[Part, Part] = {"counselor": "patient", "patient": "counselor", "other": "other"}
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """An utterance whose speaker is known."""
+class Said:
+    """An utterance after cleaning, and what the cleaning did."""
 
-    speaker: str
+    utterance: Utterance
     text: str
-    line: int
-    start_s: float | None
+    steps: Mapping[str, int]
+
+    @property
+    def speaker(self) -> str:
+        """The label; it is never missing here."""
+        return self.utterance.speaker or ""
 
 
-def build_session(
-    transcript: Transcript, known: dict[str, Part], settings: CorpusSettings, domain: str
-) -> Session:
-    """Turn a transcript into a session.
+def carry_speakers(utterances: Sequence[Utterance], steps: Counter[str]) -> list[Utterance]:
+    """Let utterances without a label continue the last speaker; drop what nobody can be told for.
 
-    Args:
-        transcript: as a reader gave it.
-        known: labels that tell a part, from `corpus.speakers.known_labels`.
-        settings: the experiment's corpus settings.
-        domain: the domain's name, for the record.
-
-    Raises:
-        LeftOut: it cannot be used; says why.
+    That is the heading before all labels, and what follows a mark that says that somebody else
+    begins, without saying who.
     """
-    counts: Counter[str] = Counter()
-    spoken = carry_speakers(transcript.utterances, counts)
-    spoken = [replace(each, text=clean(each.text, counts)) for each in spoken]
-    said = [each for each in spoken if has_words(each.text)]
-    counts["wordless"] = len(spoken) - len(said)
-    roles = attribute([(each.speaker, each.text) for each in said], known)
-    kept = [each for each in said if roles.parts[each.speaker] in ROLES]
-    counts["other_speakers"] = len(said) - len(kept)
-    turns = [Turn(ROLES[roles.parts[each.speaker]], each.text) for each in kept]
-    turns = absorb_back_channels(join_runs(turns, counts), counts)
-    if settings.disfluencies == "light":
-        turns = lighten_counselor(turns, counts)
-    check_length(turns, settings.min_turns)
-    return Session(
-        id=session_id(transcript),
-        domain=domain,
-        source="real",
-        messages=tuple(Message(role=turn.role, content=turn.text) for turn in turns),
-        provenance=provenance(transcript, kept, counts, roles),
-    )
-
-
-def carry_speakers(utterances: tuple[Utterance, ...], counts: Counter[str]) -> list[Labelled]:
-    """Let utterances without a label continue the last speaker; drop the heading before all."""
-    carried: list[Labelled] = []
+    carried: list[Utterance] = []
     speaker: str | None = None
     for each in utterances:
-        speaker = " ".join((each.speaker or "").split()) or speaker
-        if speaker is None:
-            counts["heading"] += 1
+        label = " ".join((each.speaker or "").split()) or None
+        if label is None and each.change:
+            speaker = None
+            steps["unattributed"] += 1
+        elif label is None and speaker is None:
+            steps["unattributed" if carried else "heading"] += 1
         else:
-            carried.append(Labelled(speaker, each.text, each.line, each.start_s))
-    if not carried:
-        raise LeftOut("no speaker labels: who says what cannot be told", fix=LABEL_BOTH)
+            speaker = label or speaker
+            carried.append(replace(each, speaker=speaker))
     return carried
 
 
-def lighten_counselor(turns: list[Turn], counts: Counter[str]) -> list[Turn]:
-    """Repair the counselor's turns; one that was nothing but a filler goes."""
-    lightened = [
-        replace(turn, text=lighten(turn.text, counts)) if turn.role == "assistant" else turn
-        for turn in turns
+def clean_all(utterances: Sequence[Utterance], steps: Counter[str]) -> list[Said]:
+    """Clean each utterance; those without a word are dropped and counted."""
+    said: list[Said] = []
+    for each in utterances:
+        done = clean(each.text)
+        if has_words(done.text):
+            said.append(Said(each, done.text, done.steps))
+        else:
+            steps["wordless"] += 1
+            steps["gaps"] += done.steps.get("gaps", 0)
+    return said
+
+
+def swapped(roles: Roles) -> Roles:
+    """The roles the other way round."""
+    return replace(roles, parts={who: SWAPPED[part] for who, part in roles.parts.items()})
+
+
+def make_session(
+    transcript: Transcript, said: Sequence[Said], roles: Roles, steps: Counter[str], recipe: Recipe
+) -> tuple[Session, History]:
+    """Join what was said into turns.
+
+    Args:
+        transcript: where it comes from.
+        said: every utterance, cleaned.
+        roles: the part of each speaker.
+        steps: what was done to the session so far; this adds what is done here.
+        recipe: the import's.
+
+    Raises:
+        LeftOut: neither speaker says a word.
+    """
+    lines = [
+        Line(
+            ROLES[part],
+            each.text,
+            each.utterance.text,
+            dict(each.steps),
+            each.utterance.start_s,
+            each.utterance.end_s,
+        )
+        for each in said
+        if (part := roles.parts[each.speaker]) in ROLES
     ]
-    left = [turn for turn in lightened if has_words(turn.text)]
-    counts["only_fillers"] = len(lightened) - len(left)
-    return join_runs(left, counts)
+    steps["other_speakers"] += len(said) - len(lines)
+    turns, counted = make_turns(lines, recipe.settings.disfluencies)
+    if not turns:
+        raise LeftOut("nobody says a word")
+    steps.update(counted)
+    for turn in turns:
+        steps.update(turn.steps)
+    session = Session(
+        id=recipe.session_id(transcript),
+        domain=recipe.name,
+        source="real",
+        messages=tuple(Message(role=turn.role, content=turn.text) for turn in turns),
+        untrained=tuple(
+            place
+            for place, turn in enumerate(turns)
+            if turn.role == "assistant" and not turn.trained
+        ),
+        provenance=provenance(transcript, said, roles, steps, recipe),
+    )
+    return session, History(id=session.id, turns=tuple(map(turn_history, turns)))
 
 
-def check_length(turns: list[Turn], least: int) -> None:
-    """Leave a session out in which either hardly speaks."""
-    spoken = Counter(turn.role for turn in turns)
-    for part, role in ROLES.items():
-        if spoken[role] < least:
-            raise LeftOut(f"fewer than {least} {part} turns", fix="or lower corpus.min_turns")
-
-
-def session_id(transcript: Transcript) -> str:
-    """A stable id from the file's name and the transcript's own id."""
-    stem = PurePosixPath(transcript.name).with_suffix("").as_posix()
-    slugs = [re.sub(r"[^\w.]+", "-", part).strip("-") for part in (stem, transcript.id)]
-    return "-".join(["real", *filter(None, slugs)])
+def turn_history(turn: Turn) -> TurnHistory:
+    """A turn as its record."""
+    return TurnHistory(
+        role=turn.role,
+        text=turn.text,
+        raw=turn.raw,
+        steps={name: turn.steps[name] for name in sorted(turn.steps)},
+        start_s=turn.start_s,
+        end_s=turn.end_s,
+        trained=turn.trained,
+    )
 
 
 def provenance(
-    transcript: Transcript, kept: list[Labelled], counts: Counter[str], roles: Roles
+    transcript: Transcript,
+    said: Sequence[Said],
+    roles: Roles,
+    steps: Mapping[str, int],
+    recipe: Recipe,
 ) -> dict[str, Any]:
-    """Where a session comes from and what was done to it."""
-    span: dict[str, Any] = {"first_line": kept[0].line, "last_line": kept[-1].line}
-    if kept[0].start_s is not None and kept[-1].start_s is not None:
-        span |= {"first_s": kept[0].start_s, "last_s": kept[-1].start_s}
+    """Where a session comes from, what was done to it, and what may be done with it."""
+    first, last = said[0].utterance, said[-1].utterance
+    span: dict[str, Any] = {"first_line": first.line, "last_line": last.line}
+    if first.start_s is not None and last.start_s is not None:
+        span |= {"first_s": first.start_s, "last_s": last.start_s}
+    source, safe = recipe.settings.source, recipe.settings.deidentify.enabled
+    told = {} if safe else {"file": transcript.name, "transcript": transcript.id or None}
     return {
-        "file": transcript.name,
-        "transcript": transcript.id or None,
+        "source_id": recipe.source_id(transcript),
+        "group": recipe.group(transcript),
+        "source_kind": source.kind,
+        "rights": source.rights,
+        "rights_note": source.rights_note,
+        "kind": transcript.kind,
         "format": transcript.format,
+        **told,
         "span": span,
-        "steps": {name: counts[name] for name in sorted(counts) if counts[name]},
+        "deidentified": safe,
+        "steps": {name: steps[name] for name in sorted(steps) if steps[name]},
         "roles": {"method": roles.method, "confidence": roles.confidence},
     }

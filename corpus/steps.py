@@ -1,27 +1,34 @@
 """The corpus stage's one step."""
 
+from corpus.asking import asking
 from corpus.build import build_corpus
-from corpus.files import find_files
+from corpus.files import input_files
+from corpus.outputs import Outputs
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
+from hybridtune.progress import Reporter
 from hybridtune.runs import Run
-from hybridtune.steps import Step, part
+from hybridtune.steps import CALLING, Step, part, role_part
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
     """Real transcripts to sessions."""
-    settings = run.experiment.corpus
+    experiment = run.experiment
+    settings, outputs = experiment.corpus, Outputs.in_folder(run.corpus)
+    role = settings.review.attribution
 
     def state() -> str:
-        files = [file.path for file in find_files(settings.paths, settings.format)[0]]
-        return fingerprint(part(run.experiment, "corpus"), files, ["corpus"], domain=domain.digest)
+        files = [*input_files(settings.paths, settings.format), outputs.reviews]
+        configuration = part(experiment, "corpus")
+        code = ["corpus", "hybridtune/reviews.py"]
+        if role != "none":
+            configuration |= {"role": role_part(experiment, role)}
+            code += CALLING
+        return fingerprint(configuration, files, code, domain=domain.digest)
 
-    return [
-        Step(
-            "corpus",
-            "corpus",
-            state,
-            (run.corpus / "real.jsonl", run.corpus / "report.json"),
-            lambda reporter: build_corpus(run, domain, reporter),
-        )
-    ]
+    def work(reporter: Reporter) -> None:
+        ask = None if role == "none" else asking(run, domain, role, reporter)
+        build_corpus(experiment, outputs, domain, reporter, ask)
+
+    written = (outputs.real, outputs.history, outputs.held, outputs.report, outputs.card)
+    return [Step("corpus", "corpus", state, written, work)]

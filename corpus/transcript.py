@@ -1,61 +1,99 @@
-"""What the readers hand on: a transcript as its file tells it, before any cleaning."""
+"""What the readers get and hand on: a source of bytes, and a transcript before any cleaning."""
 
 import math
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, Literal
 
+from hybridtune.config.corpus import TableSettings
 from hybridtune.errors import DataError
 
 CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
+Part = Literal["counselor", "patient", "other"]
 
 
 @dataclass(frozen=True)
-class Document:
-    """One file to read.
+class Source:
+    """One file to read, on disk or in an archive.
 
     Attributes:
-        path: where it lies; for error messages only, never for outputs.
-        name: its name relative to the path that the user gave.
-        text: its content, decoded, its lines ended by a line feed alone.
-        labels: speaker labels that are known beforehand, normalised.
+        name: relative to the path that the user gave; goes into ids (hashed) and reports.
+        where: what error messages call it: the path, or `archive.zip:member`.
+        size: of the content, in bytes.
+        open: opens it for reading bytes; the caller closes what it returns.
     """
 
-    path: Path
     name: str
-    text: str
-    labels: frozenset[str] = frozenset()
+    where: str
+    size: int
+    open: Callable[[], BinaryIO] = field(compare=False, repr=False)
 
-    def error(self, what: str, line: int, fix: str = "") -> DataError:
-        """What is wrong with one line of this file."""
-        return DataError(what, where=f"{self.path}:{line}", fix=fix)
+    def error(self, what: str, line: int | None = None, fix: str = "") -> DataError:
+        """What is wrong with this file, or with one line of it."""
+        return DataError(
+            what, where=self.where if line is None else f"{self.where}:{line}", fix=fix
+        )
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the user said beforehand: known speaker labels, normalised, and a table's columns."""
+
+    labels: frozenset[str] = frozenset()
+    table: TableSettings = field(default_factory=TableSettings)
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One cue, segment, line or row.
+    """One cue, segment, paragraph, line or row.
 
     Attributes:
         speaker: the label as the file has it; None where it has none.
         text: the words, with everything that the format does not own still in them.
-        line: its line in the file, from 1.
+        line: where it stands in the file, from 1: a line, row or paragraph.
         start_s: when it starts, where the file tells.
+        end_s: when it ends, where the file tells.
+        change: the file hints that another speaker begins here (`>>`), without saying who.
     """
 
     speaker: str | None
     text: str
     line: int
     start_s: float | None = None
+    end_s: float | None = None
+    change: bool = False
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """One conversation of a file; `id` tells it from the file's others, and is empty if alone."""
+    """One conversation of a file.
+
+    Attributes:
+        id: tells it from the file's others; empty if it is alone.
+        name: its source's name.
+        format: as in `corpus.format`.
+        utterances: in the order of the file.
+        parts: who is who, where the format itself says so (chat roles, "supporter"), by label.
+        title: of the video or document, to judge it by; never goes into an output.
+        quality: the file's own label for how good it is.
+        group: what it shares with other transcripts (video, client, question); hashed in outputs.
+        kind: `session`, or `qa` for one question and one answer.
+    """
 
     id: str
     name: str
     format: str
     utterances: tuple[Utterance, ...]
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    title: str | None = None
+    quality: str | None = None
+    group: str | None = None
+    kind: Literal["session", "qa"] = "session"
+
+
+Reader = Callable[[Source, Hints], Iterator[Transcript]]
+"""Yields a source's transcripts one by one; raises DataError naming the line."""
 
 
 def seconds(clock: str | None) -> float | None:

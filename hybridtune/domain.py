@@ -47,6 +47,8 @@ class DomainSettings(Settings):
     """Speaker labels that mean the patient, in lower case."""
     other_labels: tuple[str, ...] = ()
     """Labels of people outside the conversation (narrator, host)."""
+    crisis_terms: tuple[str, ...] = ()
+    """Phrases that send a transcript to review, whoever says them, e.g. `hurt myself`."""
     opener: str
     """Neutral user turn for sessions that the counselor opens, where a template insists on one."""
     end_marker: str = "[END]"

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hybridtune.errors import DataError
 
@@ -40,19 +40,38 @@ class Message(Record):
 class Session(Record):
     """One conversation between a patient (`user`) and a counselor (`assistant`).
 
-    `provenance` tells where it comes from: a real session's file, span and cleaning steps; a
+    `provenance` tells where it comes from: a real session's source, span and cleaning steps; a
     synthetic one's models, prompt digests, seed and call ids; a simulated one's variant and
     scenario. `persona` and `scenario` follow the domain's JSON Schemas.
+
+    `untrained` are places in `messages`, from 0: counselor turns that later turns build on, but
+    that no model shall learn to say, such as a bare "Mm-hmm.".
     """
 
     id: str
     domain: str
     source: Source
     messages: tuple[Message, ...]
+    untrained: tuple[int, ...] = ()
     persona: dict[str, Any] | None = None
     scenario: dict[str, Any] | None = None
     ranking: dict[str, Any] | None = None
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def untrained_are_counselor_turns(self) -> "Session":
+        """A place that has slipped would take the loss from another turn, and nobody would see."""
+        if list(self.untrained) != sorted(set(self.untrained)):
+            raise ValueError("untrained: write each place once, in ascending order")
+        for place in self.untrained:
+            if not 0 <= place < len(self.messages):
+                raise ValueError(
+                    f"untrained: there is no message {place}, the last is {len(self.messages) - 1}"
+                )
+            role = self.messages[place].role
+            if role != "assistant":
+                raise ValueError(f"untrained: message {place} is no counselor turn, but {role}'s")
+        return self
 
     def turns(self, role: Role) -> list[str]:
         """The contents of all turns of one role, in order."""
@@ -130,14 +149,18 @@ def iter_jsonl(path: Path, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
             except UnicodeDecodeError:
                 raise DataError("not UTF-8 text", where=f"{path}:{number}") from None
             except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(str(part) for part in first["loc"])
-                what = (
-                    f"not a {kind.__name__} record: {place + ': ' if place else ''}{first['msg']}"
-                )
+                what = f"not a {kind.__name__} record: {first_problem(error)}"
                 raise DataError(
                     what, where=f"{path}:{number}", fix="mend or remove the line"
                 ) from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that does not fit: the field, and what is wrong with it."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {what}" if place else what
 
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> int:

@@ -1,8 +1,8 @@
 """The corpus stage as a whole: the shipped examples, AnnoMI where it lies about, and bad input."""
 
-import io
 import json
 import re
+import socket
 import subprocess
 import sys
 from itertools import pairwise
@@ -10,25 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from corpus.build import build_corpus, import_transcripts
-from corpus.formats import read_document
+from corpus.build import build_corpus, import_all
+from corpus.history import Held, History
+from corpus.outputs import Outputs
 from corpus.report import Report
-from corpus.sessions import build_session
-from corpus.speakers import attribute, known_labels
-from corpus.transcript import Document
+from corpus.steps import steps
 from hybridtune.config import Experiment
 from hybridtune.config.corpus import CorpusSettings
 from hybridtune.domain import load_domain
-from hybridtune.errors import DataError
-from hybridtune.progress import Reporter, silent
+from hybridtune.errors import ConfigError, DataError, InputError
+from hybridtune.manifest import Manifest
+from hybridtune.progress import silent
 from hybridtune.records import Session, read_json, read_jsonl
+from hybridtune.reviews import ReviewLog
 from hybridtune.runs import Run
+from hybridtune.steps import run_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "transcripts"
 ANNOMI = ROOT.parent / "shared" / "data" / "AnnoMI-simple.csv"
+THERAPY = load_domain("therapy")
 COUNSELORS = {
     "panic_trains": "SPEAKER_00",
     "procrastination": "SPEAKER_00",
@@ -38,30 +40,39 @@ COUNSELORS = {
     "new_parent_guilt": "SPEAKER_02",
 }
 OPENED_BY_CLIENT = {"real-social_anxiety", "real-sessions_batch_2-friend_conflict"}
-EXCHANGES = [("T: What do you think?", f"C: I think of {it}.") for it in "abcdef"]
-DIALOGUE = "\n".join(line for pair in EXCHANGES for line in pair)
-MONOLOGUE = "\n".join(answer for _, answer in EXCHANGES)
+AS_IT_IS: dict[str, Any] = {"deidentify": {"enabled": False}}
+LOOSE: dict[str, Any] = {
+    "filters": {"min_turns": 2, "min_turns_each": 1, "min_words": 0, "language": "any"}
+}
+WORRIES = ("exams", "money", "trains", "my boss", "the flat", "my sister")
 
 
-def run_of(folder: Path, seed: int = 7, **corpus: Any) -> Run:
-    server = {"server": "scripted"}
-    experiment = Experiment.model_validate(
-        {
-            "name": "small",
-            "seed": seed,
-            "model": {"name": "small-model"},
-            "servers": {"scripted": {"kind": "scripted"}},
-            "roles": dict.fromkeys(("teacher", "patient", "counselor", "judge"), server),
-            "corpus": {"paths": [str(folder)], **corpus},
-            "variants": {"base": {}, "real": {"real": 1}},
-        }
-    )
-    return Run(folder.parent / "run", experiment)
+def dialogue(about: str = "", counselor: str = "T", patient: str = "C") -> str:
+    """Six exchanges; with another `about` they share no five words in a row with these."""
+    lines = []
+    for it in WORRIES:
+        lines += [
+            (counselor, f"What do you think of {it}, if you say it in your own words to me?"),
+            (patient, f"I worry about {it} when I wake up, and my hands shake until I am at work."),
+        ]
+    return "\n".join(f"{who}: {mingled(text, about)}" for who, text in lines)
 
 
-def imported(*paths: Path, **settings: Any) -> Report:
-    corpus = CorpusSettings(paths=tuple(map(str, paths)), **settings)
-    return import_transcripts(corpus, load_domain("therapy"), 7, silent())
+def mingled(text: str, word: str) -> str:
+    """A text with a word after every third one."""
+    words = text.split()
+    threes = [words[at : at + 3] for at in range(0, len(words), 3)]
+    return " ".join(one for three in threes for one in [*three, word] if one)
+
+
+def outputs_in(folder: Path) -> Outputs:
+    return Outputs.in_folder(folder)
+
+
+def imported(out: Path, *paths: Path, **settings: Any) -> tuple[Report, list[Session]]:
+    corpus = CorpusSettings.model_validate({"paths": [str(path) for path in paths], **settings})
+    report = import_all(corpus, outputs_in(out), THERAPY, 7, silent())
+    return report, read_jsonl(out / "real.jsonl", Session)
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -71,41 +82,29 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def examples_by_name() -> dict[str, Session]:
-    return {session.id: session for session in imported(EXAMPLES).sessions}
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, dict[str, Session]]:
+    report, sessions = imported(tmp_path_factory.mktemp("examples"), EXAMPLES, **AS_IT_IS)
+    return report, {session.id: session for session in sessions}
 
 
-def test_all_examples_become_sessions() -> None:
-    report = imported(EXAMPLES)
-    assert len(report.sessions) == 24
+def test_all_examples_become_sessions(examples: tuple[Report, dict[str, Session]]) -> None:
+    report, sessions = examples
     assert report.left_out == []
+    assert report.malformed == []
+    assert len(sessions) == 24
     assert [file.name for file in report.skipped] == ["README.md"]
-    for session in report.sessions:
+    for session in sessions.values():
         roles = [message.role for message in session.messages]
         assert roles[0] == ("user" if session.id in OPENED_BY_CLIENT else "assistant")
         assert all(one != other for one, other in pairwise(roles))
         assert session.provenance["roles"]["confidence"] == 1.0
 
 
-def test_examples_have_the_turns_that_their_readme_counts() -> None:
-    sessions = examples_by_name()
-    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    file, counted = "", 0
-    for row in re.findall(r"^\| (?!file).*\|$", readme, re.MULTILINE):
-        cells = [cell.strip(" `") for cell in row.strip("|").split("|")]
-        file = cells[0] or file
-        if len(cells) != 5 or not cells[3].isdigit():
-            continue
-        inner = re.search(r"session `(\w+)`", row)
-        name = "-".join(["real", Path(file).stem, *([inner[1]] if inner else [])])
-        steps = sessions[name].provenance["steps"]
-        assert len(sessions[name].messages) + 2 * steps.get("absorbed", 0) == int(cells[3]), name
-        counted += 1
-    assert counted == 24
-
-
-def test_examples_of_anonymous_speakers_have_the_right_counselor() -> None:
-    sessions = examples_by_name()
+def test_examples_of_anonymous_speakers_have_the_right_counselor(
+    examples: tuple[Report, dict[str, Session]],
+) -> None:
+    _, sessions = examples
     for name, counselor in COUNSELORS.items():
         segments = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))["segments"]
         spoken = [(s["speaker"], s["text"].split()) for s in segments if "speaker" in s]
@@ -120,164 +119,299 @@ def test_examples_of_anonymous_speakers_have_the_right_counselor() -> None:
         assert sessions[f"real-{name}"].provenance["roles"]["method"] == "you_minus_i"
 
 
-def test_examples_are_clean() -> None:
-    for session in imported(EXAMPLES).sessions:
+def test_examples_are_clean(examples: tuple[Report, dict[str, Session]], tmp_path: Path) -> None:
+    _, sessions = examples
+    for session in sessions.values():
         text = "\n".join(message.content for message in session.messages)
         assert not re.search(r"[\[\]<>]|&amp;|NARRATOR|Narrator|role-player|recording\]", text)
         assert not re.search(r"\b(um|uh)\b(?!-)", "\n".join(session.turns("assistant")), re.I)
-    kept = imported(EXAMPLES, disfluencies="keep")
-    assert any("um" in text.split() for s in kept.sessions for text in s.turns("assistant"))
+    _, kept = imported(tmp_path, EXAMPLES, disfluencies="keep", **AS_IT_IS)
+    assert any("um" in text.split() for s in kept for text in s.turns("assistant"))
 
 
-def test_the_stage_writes_sessions_and_report(tmp_path: Path) -> None:
-    folder = write(tmp_path / "in", one=DIALOGUE, two=DIALOGUE.replace("think", "feel"))
-    write(folder, alone=MONOLOGUE, short="T: Hello?\nC: Yes.\n")
-    run = run_of(folder)
-    build_corpus(run, load_domain("therapy"), silent())
-    sessions = read_jsonl(run.corpus / "real.jsonl", Session)
+def test_files_written_and_what_they_say(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really"), two=dialogue("often"))
+    write(folder, alone=dialogue(counselor="C"), short="T: Hello?\nC: Yes.\n")
+    report, sessions = imported(tmp_path / "out", folder, **AS_IT_IS)
     assert [session.id for session in sessions] == ["real-one", "real-two"]
     assert {message.role for s in sessions for message in s.messages} == {"user", "assistant"}
-    assert sessions[0].provenance == {
-        "file": "one.txt",
-        "transcript": None,
-        "format": "text",
-        "span": {"first_line": 1, "last_line": 12},
-        "steps": {},
-        "roles": {"method": "labels", "confidence": 1.0},
-    }
-    report = read_json(run.corpus / "report.json")
-    assert report["left_out"] == [
-        {"session": "real-alone", "file": "alone.txt", "reason": "only one speaker remains: C"},
-        {"session": "real-short", "file": "short.txt", "reason": "fewer than 3 counselor turns"},
-    ]
-    assert report["totals"]["sessions_kept"] == 2
-    assert report["totals"]["turns"] == 24
-    assert str(tmp_path) not in json.dumps(report) + sessions[0].line()
+    told = sessions[0].provenance
+    assert told["file"] == "one.txt"
+    assert told["span"] == {"first_line": 1, "last_line": 12}
+    assert told["roles"] == {"method": "labels", "confidence": 1.0}
+    assert (told["source_kind"], told["rights"]) == ("roleplay", "unstated")
+    assert told["group"] != sessions[1].provenance["group"]
+    reasons = {each.file: each.reason for each in report.left_out}
+    assert reasons["alone.txt"] == "only one speaker remains: C"
+    assert "fewer than 8 turns" in reasons["short.txt"]
+    written = read_json(tmp_path / "out" / "report.json")
+    assert written["totals"]["sessions_kept"] == 2
+    assert written["totals"]["turns"] == 24
+    card = (tmp_path / "out" / "DATA_CARD.md").read_text(encoding="utf-8")
+    assert "Not de-identified" in card
+    assert str(tmp_path) not in json.dumps(written) + sessions[0].line() + card
+    history = read_jsonl(tmp_path / "out" / "history.jsonl", History)
+    assert [each.id for each in history] == ["real-one", "real-two"]
+    assert [turn.text for turn in history[0].turns] == [m.content for m in sessions[0].messages]
+    assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_the_stage_repeats_itself_to_the_byte(tmp_path: Path) -> None:
-    runs = [run_of(EXAMPLES), run_of(EXAMPLES)]
-    written = []
-    for number, run in enumerate(runs):
-        run = Run(tmp_path / str(number), run.experiment)
-        build_corpus(run, load_domain("therapy"), silent())
-        written.append([(run.corpus / f).read_bytes() for f in ("real.jsonl", "report.json")])
-    assert written[0] == written[1]
+def test_identities_and_names_of_files_do_not_get_out(tmp_path: Path) -> None:
+    text = dialogue("really") + "\nT: Thank you, Jennifer. Write to jen@post.example or call.\n"
+    folder = write(tmp_path / "in", Jennifer_Miller=text + "C: I will, Doctor Okonjo.\n")
+    report, sessions = imported(tmp_path / "out", folder)
+    everything = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "out").iterdir())
+    assert len(sessions) == 1
+    assert report.replaced.total() >= 2
+    assert not re.search("Jennifer|jen@post|Okonjo", everything)
+    assert "[" not in sessions[0].messages[-2].content
 
 
-def test_a_limit_draws_by_the_seed_and_nests() -> None:
-    few, more = (imported(EXAMPLES, limit=limit) for limit in (5, 9))
-    small, large = ({session.id for session in each.sessions} for each in (few, more))
+def test_a_mapping_is_written_only_when_asked_for(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really") + "\nT: Goodbye, Jennifer.\n")
+    mapping = tmp_path / "mapping.jsonl"
+    imported(tmp_path / "out", folder, deidentify={"mapping": str(mapping)})
+    assert mapping.stat().st_mode & 0o777 == 0o600
+    (line,) = mapping.read_text(encoding="utf-8").splitlines()
+    assert "Jennifer" in json.loads(line)["replaced"]
+    with pytest.raises(InputError, match="cannot be written"):
+        imported(tmp_path / "x", folder, deidentify={"mapping": str(tmp_path / "no" / "m")})
+
+
+def test_pseudonyms_depend_on_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really") + "\nT: Goodbye, Jennifer.\n")
+    settings = {"deidentify": {"salt_env": "CORPUS_SALT"}}
+    with pytest.raises(ConfigError, match="CORPUS_SALT is not set"):
+        imported(tmp_path / "out", folder, **settings)
+    ids = []
+    for secret in ("one", "two", "one"):
+        monkeypatch.setenv("CORPUS_SALT", secret)
+        _, sessions = imported(tmp_path / "out", folder, **settings)
+        ids.append((sessions[0].id, sessions[0].provenance["source_id"]))
+    assert ids[0] == ids[2] != ids[1]
+
+
+def test_an_import_repeats_itself_to_the_byte(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        imported(tmp_path / name, EXAMPLES)
+    names = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert "history.jsonl" in names
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_limit_draws_by_the_seed_and_nests(tmp_path: Path) -> None:
+    drawn = {n: imported(tmp_path / str(n), EXAMPLES, limit=n) for n in (5, 9)}
+    small, large = ({session.id for session in drawn[n][1]} for n in (5, 9))
     assert (len(small), len(large)) == (5, 9)
     assert small < large
-    assert len(few.left_out) == 19
-    other = import_transcripts(
-        CorpusSettings(paths=(str(EXAMPLES),), limit=5), load_domain("therapy"), 8, silent()
-    )
-    assert {session.id for session in other.sessions} != small
+    assert drawn[5][0].reasons() == {"beyond the limit": 19}
 
 
 def test_copies_count_once_and_namesakes_get_ids_of_their_own(tmp_path: Path) -> None:
-    write(tmp_path / "a", same=DIALOGUE, name=DIALOGUE.replace("think", "feel"))
-    write(tmp_path / "b", copy=DIALOGUE, name=DIALOGUE.replace("think", "know"))
-    report = imported(tmp_path / "a" / "name.txt", tmp_path / "b" / "name.txt", tmp_path / "a")
-    assert len({session.id for session in report.sessions}) == 3
-    report = imported(tmp_path)
-    assert [s.id for s in report.sessions] == ["real-a-name", "real-a-same", "real-b-name"]
-    assert [each.reason for each in report.left_out] == ["a copy of another session"]
+    write(tmp_path / "a", same=dialogue("really"), name=dialogue("often"))
+    write(tmp_path / "b", copy=dialogue("really"), name=dialogue("always"))
+    names = (tmp_path / "a" / "name.txt", tmp_path / "b" / "name.txt")
+    _, sessions = imported(tmp_path / "out", *names, tmp_path / "a", **AS_IT_IS)
+    assert len({session.id for session in sessions}) == 3
+    report, sessions = imported(tmp_path / "out", tmp_path / "a", tmp_path / "b", **AS_IT_IS)
+    assert len(sessions) == 3
+    assert report.reasons() == {"near-duplicate": 1}
+
+
+def test_bare_back_channels_are_context_only(tmp_path: Path) -> None:
+    text = dialogue("really") + "\nT: Mm-hmm.\nC: That is all that I can say about it today.\n"
+    _, (session,) = imported(tmp_path / "out", write(tmp_path / "in", one=text))
+    (place,) = session.untrained
+    assert session.messages[place].content == "Mm-hmm."
+
+
+def test_one_bad_file_costs_its_own_sessions_only(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really"))
+    (folder / "broken.json").write_text('{"segments": [', encoding="utf-8")
+    report, sessions = imported(tmp_path / "out", folder)
+    assert len(sessions) == 1
+    (error,) = report.malformed
+    assert error.where.startswith(str(folder / "broken.json"))
+    run = run_of(folder, tmp_path / "run")
+    with pytest.raises(DataError, match=r"corpus\.malformed=skip") as caught:
+        build_corpus(run.experiment, outputs_in(run.corpus), THERAPY, silent())
+    assert "broken.json" in caught.value.where
+    skipping = run_of(folder, tmp_path / "run", malformed="skip")
+    build_corpus(skipping.experiment, outputs_in(run.corpus), THERAPY, silent())
+
+
+def run_of(folder: Path, place: Path, **corpus: Any) -> Run:
+    server = {"server": "scripted"}
+    experiment = Experiment.model_validate(
+        {
+            "name": "small",
+            "seed": 7,
+            "model": {"name": "small-model"},
+            "servers": {"scripted": {"kind": "scripted"}},
+            "roles": dict.fromkeys(("teacher", "patient", "counselor", "judge"), server),
+            "corpus": {"paths": [str(folder)], **corpus},
+            "variants": {"base": {}, "real": {"real": 1}},
+        }
+    )
+    return Run(place, experiment)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (MONOLOGUE, "only one speaker remains: C"),
-        ("Just some words\nwithout any speaker.\n", "no speaker labels"),
-        ("T: Hello?\nC: Yes.\n", "fewer than 3 counselor turns"),
+        (dialogue(counselor="C"), "only one speaker remains: C"),
+        ("T: Hello?\nC: Yes.\n", "fewer than 8 turns"),
     ],
 )
-def test_the_only_input_must_be_a_session(tmp_path: Path, text: str, reason: str) -> None:
+def test_nothing_usable_is_an_error_and_writes_nothing(
+    tmp_path: Path, text: str, reason: str
+) -> None:
     folder = write(tmp_path / "in", alone=text)
-    run = run_of(folder)
-    for path in (folder, folder / "alone.txt"):
-        with pytest.raises(DataError, match=reason) as caught:
-            imported(path)
-        assert caught.value.where == str(folder / "alone.txt")
-        assert "\n" not in str(caught.value)
-    with pytest.raises(DataError):
-        build_corpus(run, load_domain("therapy"), silent())
-    assert not run.corpus.exists()
-
-
-def test_nothing_usable_among_many_names_the_first(tmp_path: Path) -> None:
-    folder = write(tmp_path / "in", one=MONOLOGUE, two=MONOLOGUE, three=MONOLOGUE)
-    with pytest.raises(DataError, match="and 2 more sessions cannot be used") as caught:
-        imported(folder)
-    assert caught.value.where == str(folder / "one.txt")
-
-
-def test_labels_are_never_taken_for_markup(tmp_path: Path) -> None:
-    folder = write(tmp_path / "in", one=DIALOGUE)
-    segments = [{"speaker": "[/bold]", "text": "Hello."}]
-    (folder / "odd.json").write_text(json.dumps(segments), encoding="utf-8")
-    shown = io.StringIO()
-    console = Console(file=shown, width=200)
-    corpus = CorpusSettings(paths=(str(folder),))
-    report = import_transcripts(corpus, load_domain("therapy"), 7, Reporter(console))
-    console.print(report.table())
-    assert shown.getvalue().count("only one speaker remains: [/bold]") == 2
+    with pytest.raises(DataError, match=reason) as caught:
+        imported(tmp_path / "out", folder)
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_without_transcripts(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("Nothing here.", encoding="utf-8")
     with pytest.raises(DataError, match="no transcripts here"):
-        imported(tmp_path)
+        imported(tmp_path / "out", tmp_path)
 
 
-def test_counselor_turns_of_fillers_only_go_and_turns_still_alternate() -> None:
-    text = "\n".join(f"T: Why {it}?\nC: I am {it}.\nT: Um.\nC: So {it}." for it in "abcdef")
-    document = Document(Path("a.txt"), "a.txt", text)
-    (transcript,) = read_document(document)
-    settings = CorpusSettings(paths=("a.txt",))
-    known = known_labels(settings, load_domain("therapy"))
-    session = build_session(transcript, known, settings, "therapy")
-    assert session.turns("assistant") == [f"Why {it}?" for it in "abcdef"]
-    assert session.turns("user")[0] == "I am a. So a."
-    assert session.provenance["steps"]["only_fillers"] == 6
+def test_transcripts_without_speakers_wait_with_the_honest_reason(tmp_path: Path) -> None:
+    words = re.sub(r"^[TC]: ", "", dialogue("really"), flags=re.MULTILINE)
+    folder = write(tmp_path / "in", silent=words, one=dialogue("often"))
+    report, sessions = imported(tmp_path / "out", folder)
+    assert len(sessions) == 1
+    (held,) = read_jsonl(tmp_path / "out" / "held.jsonl", Held)
+    assert held.session is None
+    assert "85 to 88" in held.reasons["quarantine"]
+    assert held.file == "silent.txt"
+    assert held.lines
+    assert report.reasons_to_hold() == {"quarantine": 1}
 
 
-def test_the_module_runs_without_an_experiment(tmp_path: Path) -> None:
-    write(tmp_path / "in", one=DIALOGUE)
-    for name, code in (("one", 0), ("none", 2)):
-        command = ["-m", "corpus", f"in/{name}.txt", "--out", "real.jsonl", "--format", "text"]
+def uncertain(folder: Path) -> Path:
+    """A session whose speakers have numbers, and whose features do not agree."""
+    lines = []
+    for it in WORRIES:
+        lines += [
+            f"S1: You told your sister that you and your boss spoke of {it} in your own room.",
+            f"S2: I said so, did I not? I do not know what I want with my {it}, do I? Why me?",
+        ]
+    return write(folder, odd="\n".join(lines))
+
+
+@pytest.mark.parametrize("action", ["approve", "swap", "reject"])
+def test_a_person_decides_about_what_is_held(tmp_path: Path, action: Any) -> None:
+    folder = uncertain(tmp_path / "in")
+    write(folder, sure=dialogue("really"))
+    _, sessions = imported(tmp_path / "out", folder)
+    (held,) = read_jsonl(tmp_path / "out" / "held.jsonl", Held)
+    assert "roles" in held.reasons
+    assert held.session is not None
+    assert held.digest is not None
+    assert held.id not in {session.id for session in sessions}
+    log = ReviewLog(tmp_path / "out" / "reviews.jsonl")
+    log.append(held.id, action, reviewer="me", text_sha256=held.digest, reason="listened to it")
+    report, sessions = imported(tmp_path / "out", folder)
+    assert read_jsonl(tmp_path / "out" / "held.jsonl", Held) == []
+    after = {session.id: session for session in sessions}.get(held.id)
+    if action == "reject":
+        assert after is None
+        assert report.reasons() == {"rejected in review": 1}
+        return
+    assert after is not None
+    before, now = ([m.role for m in s.messages] for s in (held.session, after))
+    assert (before == now) == (action == "approve")
+
+
+def test_a_decision_holds_for_its_words_only(tmp_path: Path) -> None:
+    folder = uncertain(tmp_path / "in")
+    write(folder, sure=dialogue("really"))
+    imported(tmp_path / "out", folder)
+    (held,) = read_jsonl(tmp_path / "out" / "held.jsonl", Held)
+    log = ReviewLog(tmp_path / "out" / "reviews.jsonl")
+    log.append(held.id, "approve", reviewer="me", text_sha256="0" * 64)
+    imported(tmp_path / "out", folder)
+    assert len(read_jsonl(tmp_path / "out" / "held.jsonl", Held)) == 1
+
+
+def test_decisions_make_the_step_run_again(tmp_path: Path) -> None:
+    folder = uncertain(tmp_path / "in")
+    run = run_of(write(folder, sure=dialogue("really")), tmp_path / "run")
+    run.path.mkdir()
+    for _ in range(2):
+        run_steps(steps(run, THERAPY), Manifest(run.path), silent())
+    (step,) = steps(run, THERAPY)
+    assert Manifest(run.path).why_stale("corpus", step.fingerprint()) is None
+    (held,) = read_jsonl(run.corpus / "held.jsonl", Held)
+    assert held.digest is not None
+    ReviewLog(run.corpus / "reviews.jsonl").append(
+        held.id, "approve", reviewer="me", text_sha256=held.digest
+    )
+    assert Manifest(run.path).why_stale("corpus", step.fingerprint()) is not None
+    run_steps(steps(run, THERAPY), Manifest(run.path), silent())
+    assert len(read_jsonl(run.corpus / "real.jsonl", Session)) == 2
+
+
+def test_only_held_sessions_is_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
+    run = run_of(uncertain(tmp_path / "in"), tmp_path / "run")
+    with pytest.raises(DataError, match="1 wait for a person"):
+        build_corpus(run.experiment, outputs_in(run.corpus), THERAPY, silent())
+    assert len(read_jsonl(run.corpus / "held.jsonl", Held)) == 1
+
+
+def test_nothing_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the import opened a socket")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    _, sessions = imported(tmp_path / "out", EXAMPLES)
+    assert len(sessions) == 24
+
+
+MEMORY = """
+import resource, sys
+from benchmarks.corpus import ours, write_table
+from pathlib import Path
+path = Path(sys.argv[1])
+write_table(path, int(sys.argv[2]))
+ours(path, path.with_suffix(".jsonl"))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+def test_ten_times_the_sessions_take_the_same_memory(tmp_path: Path) -> None:
+    peaks = []
+    for count in (100, 1000):
         done = subprocess.run(
-            [sys.executable, *command],
-            cwd=tmp_path, env={"PYTHONPATH": str(ROOT)},
-            capture_output=True, text=True, check=False,
+            [sys.executable, "-c", MEMORY, str(tmp_path / f"{count}.csv"), str(count)],
+            cwd=ROOT, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert done.returncode == code, done.stderr
-    assert "no such file" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(read_jsonl(tmp_path / "real.jsonl", Session)) == 1
+        peaks.append(int(done.stdout))
+    assert peaks[1] < 1.15 * peaks[0]
 
 
-def test_annomi() -> None:
+def test_annomi(tmp_path: Path) -> None:
     if not ANNOMI.is_file():
         pytest.skip("AnnoMI is not part of the repository, and does not lie beside it")
-    whole = imported(ANNOMI)
-    assert len(whole.sessions) == 133
-    assert whole.left_out == []
-    stricter = imported(ANNOMI, min_turns=4)
-    assert len(stricter.sessions) + len(stricter.left_out) == 133
-    assert {each.reason for each in stricter.left_out} == {
-        "fewer than 4 counselor turns",
-        "fewer than 4 patient turns",
-    }
-    assert {s.provenance["roles"]["method"] for s in whole.sessions} == {"labels"}
-    right = sum(counselor_is_told_by_speech(session) for session in whole.sessions)
-    assert right >= 0.98 * 133
-
-
-def counselor_is_told_by_speech(session: Session) -> bool:
-    names = {"assistant": "SPEAKER_01", "user": "SPEAKER_00"}
-    roles = attribute([(names[m.role], m.content) for m in session.messages], {})
-    return roles.parts["SPEAKER_01"] == "counselor"
+    report, sessions = imported(tmp_path / "out", ANNOMI)
+    assert len(sessions) >= 127
+    assert len(sessions) + len(report.left_out) + report.counts["held"] == 133
+    assert all(each.reason for each in report.left_out)
+    assert 7_200 <= report.totals()["turns"] <= 7_600
+    bare = re.compile(r"\W*(mm-?hmm|mhm|uh-huh|okay|yeah|right|yes|sure)\W*", re.IGNORECASE)
+    trained = [
+        message.content
+        for session in sessions
+        for place, message in enumerate(session.messages)
+        if message.role == "assistant" and place not in session.untrained
+    ]
+    assert [text for text in trained if bare.fullmatch(text)] == []
+    assert len({session.provenance["group"] for session in sessions}) < len(sessions)

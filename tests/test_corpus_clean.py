@@ -1,37 +1,192 @@
-"""Cleaning steps, the light repair of counselor turns, and how turns are joined."""
+"""Cleaning steps one by one and together, and the repair of counselor turns."""
 
 from collections import Counter
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.clean import clean, has_words
-from corpus.disfluency import lighten
-from corpus.turns import BACK_CHANNEL, Turn, absorb_back_channels, join_runs
+from corpus.clean import STEPS, clean, gap_count, has_words
+from corpus.disfluency import Level, lighten
+
+LONG = 200_000
 
 
 @pytest.mark.parametrize(
     ("text", "expected", "counted"),
     [
         ("like &amp; subscribe", "like & subscribe", {"entities": 1}),
+        ("escaped twice: &amp;lt;p&amp;gt;Hi", "escaped twice: Hi", {"entities": 2, "tags": 1}),
         ("it\u2019s \u201cfine\u201d", 'it\'s "fine"', {"typography": 3}),
         ("[laughter] Yeah. [00:12:03] So", "Yeah. So", {"notes": 2}),
+        ("[croostalk] Yes [signs] no (croostalk)", "Yes no", {"notes": 3}),
+        ("Right (laughs) now (my sister) then", "Right now (my sister) then", {"notes": 1}),
+        ("[music]", "", {"notes": 1}),
         ("the, um, [unintelligible] office", "the, um, ... office", {"gaps": 1}),
         ("if it's [unintelligible 00:14:02].", "if it's ...", {"gaps": 1}),
-        ("Right (laughs) now (my sister) then", "Right now (my sister) then", {"notes": 1}),
+        ("[inaudible hh:mm:ss - hh:mm:ss] and (inaudible) so", "... and ... so", {"gaps": 2}),
+        ("I saw [?] and ____ there, [NAME]", "I saw ... and ... there, ...", {"gaps": 3}),
         ("a\u00a0 b\u200b\t c , d", "a b c, d", {"spaces": 1}),
-        ("[music]", "", {"notes": 1}),
         ("Nothing to do here.", "Nothing to do here.", {}),
     ],
 )
-def test_steps(text: str, expected: str, counted: dict[str, int]) -> None:
-    counts: Counter[str] = Counter()
-    assert clean(text, counts) == expected
-    assert {name: counts[name] for name in counts if counts[name] and name != "spaces"} == {
-        name: count for name, count in counted.items() if name != "spaces"
-    }
+def test_notes_gaps_and_characters(text: str, expected: str, counted: dict[str, int]) -> None:
+    done = clean(text)
+    assert done.text == expected
+    assert done.steps | {"spaces": 0} == counted | {"spaces": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<p>Hi there</p><p>You are not alone.</p>", "Hi there. You are not alone."),
+        ("wrapped over</p><p>two lines", "wrapped over two lines"),
+        ("Hello<br>there<br/>now", "Hello there now"),
+        (
+            "Try this:<ul><li>eat well</li><li>sleep!</li></ul>then",
+            "Try this: Eat well. Sleep! Then",
+        ),
+        ("see <a href='https://a.example/x'>my page</a> now", "see my page now"),
+        ("see [my page](https://a.example/x) now", "see my page now"),
+        ("<h2>Worry</h2>It comes<b> back</b>.", "Worry. It comes back."),
+        ("<!-- note <p> -->Yes<style>p {a: b}</style>", "Yes"),
+        ("<o:p></o:p><w:x y='1'/>So<00:00:01.200><c> it</c> is", "So it is"),
+        ("<v Ann Lee>Bye</v> {\\an8}now", "Bye now"),
+    ],
+)
+def test_tags(text: str, expected: str) -> None:
+    done = clean(text)
+    assert done.text == expected
+    assert done.steps["tags"] > 0
+
+
+@pytest.mark.parametrize(
+    "text", ["I <3 it", "a < b but c > d", "x<y and y>z", "<Name> said it", "1 <2> 3", "{so} it is"]
+)
+def test_what_is_no_tag_stays(text: str) -> None:
+    assert clean(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hang out with.Seriously, go", "hang out with. Seriously, go"),
+        ("Is it?Then I do.I can't", "Is it? Then I do. I can't"),
+        ('he said "no."Then', 'he said "no." Then'),
+        ("(a lot).We were 3.You", "(a lot). We were 3. You"),
+    ],
+)
+def test_glued_sentences(text: str, expected: str) -> None:
+    assert clean(text).text == expected
+    assert clean(text).steps["glued"] >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the U.S.A is big",
+        "e.g.this, i.e.That",
+        "a Ph.D is",
+        "3.5 of 10",
+        "at www.x.com or www.GoodDays.org.",
+        "https://an.Example.org/Path.Html",
+        "my.Name@an.example",
+        "Booking.Com",
+        "well...then",
+    ],
+)
+def test_what_is_not_glued_stays(text: str) -> None:
+    assert clean(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Bye. Transcribed by https://otter.ai", "Bye."),
+        ("[BLANK_AUDIO] Hi", "Hi"),
+        ("Subtitles by the Amara.org community", ""),
+        ("Captions by Some Body\nHello there", "Hello there"),
+        ("Hello. (c) 2020 Some House. All rights reserved.", "Hello."),
+        ("\u00a9 Some House", ""),
+        ("Copyright 2019-2021 Some House\nYes.", "Yes."),
+        ("Okay. Speaker 1: and then SPEAKER_02: no", "Okay. and then no"),
+        (">> So it was", "So it was"),
+        ("\u266a la la la \u266a Hi", "Hi"),
+    ],
+)
+def test_boilerplate(text: str, expected: str) -> None:
+    done = clean(text)
+    assert done.text == expected
+    assert done.steps["boilerplate"] > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Copyright law is what I do.",
+        "It was recorded by my phone. I heard it.",
+        "My speaker broke: no music.",
+        "She edited it with me, and we laughed.",
+        "I read the captions by habit. It helps.",
+    ],
+)
+def test_speech_is_no_boilerplate(text: str) -> None:
+    assert clean(text).text == text
+
+
+def test_gaps_are_counted_on_raw_text() -> None:
+    assert gap_count("[inaudible] so [unintelligible 00:01:02] (laughs) [?]") == 3
+    assert gap_count("nothing is missing (I think)") == 0
+
+
+PIECES = st.sampled_from(
+    [
+        *("&amp;", "&lt;", "<p>", "</p>", "<li>", "[", "]", "(", ")", "laughs", "inaudible"),
+        *("ab.Ab", " ", "\n", ".", "...", "-", "?", "Speaker 1:", "\u2019", "\u200b", "(c) 2020"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    done = clean(text)
+    assert clean(done.text).text == done.text
+    assert all(count > 0 for count in done.steps.values())
+
+
+@given(st.text(max_size=60))
+def test_cleaning_takes_any_text(text: str) -> None:
+    assert set(clean(text).steps) <= set(STEPS)
+
+
+@given(st.lists(st.sampled_from(["word", "tree,", "I", "3.5", "can't.", "so-so", "a < b", "<3"])))
+def test_plain_words_stay(words: list[str]) -> None:
+    assert clean(" ".join(words)).text == " ".join(words)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(" ", "-", "[", "<p ", "<!--", "<script>", "a ", "um, ", "a-", "a- ", "&amp;", "( "),
+        *(
+            "ab.Ab",
+            "the ",
+            "the, ",
+            "I was ",
+            " -",
+            "(c)",
+            "_",
+            "\u266a",
+            "Transcribed by ",
+            "[a](",
+        ),
+    ],
+)
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * (LONG // len(piece))
+    done = clean(text).text
+    assert len(done) <= 2 * len(text)
+    assert len(lighten(text, "medium", Counter())) <= len(text)
 
 
 @pytest.mark.parametrize(
@@ -48,91 +203,59 @@ def test_steps(text: str, expected: str, counted: dict[str, int]) -> None:
     ],
 )
 def test_light_repairs(text: str, expected: str) -> None:
-    assert lighten(text, Counter()) == expected
+    assert lighten(text, "light", Counter()) == expected
+    assert lighten(text, "keep", Counter()) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Yeah, yeah. Okay. Okay. So", "Yeah. Okay. So"),
+        ("I guess I guess it is part of the of the plan", "I guess it is part of the plan"),
+        ("wondering if if I could", "wondering if I could"),
+        ("what could be a- what could be a first step", "what could be a first step"),
+    ],
+)
+def test_medium_repairs(text: str, expected: str) -> None:
+    counts: Counter[str] = Counter()
+    assert lighten(text, "medium", counts) == expected
+    assert counts["repetitions"] > 0
+    assert lighten(text, "light", Counter()) == text
+
+
+@pytest.mark.parametrize("level", ["light", "medium"])
 @pytest.mark.parametrize(
     "text",
     [
         "I know that that had had to be very very hard.",
-        "No, no, no. Really, really hard.",
+        "No, no, no. Really, really hard, so so bad.",
         "If I could help you, you would say it.",
         "Uh-huh. Mm-hmm.",
-        "Re-read it day by day, so-so.",
+        "Re-read it day by day, so-so, over and over and over.",
         "In that I-- in that case.",
         "Go to the ER, you know.",
         "That's, sort of, kind of what I mean.",
+        "You put -- You drink.",
+        "People who know people who know people.",
     ],
 )
-def test_what_may_be_meant_stays(text: str) -> None:
+def test_what_may_be_meant_stays(text: str, level: Level) -> None:
     counts: Counter[str] = Counter()
-    assert lighten(text, counts) == text
+    assert lighten(text, level, counts) == text
     assert not +counts
 
 
-@given(st.text(st.sampled_from("abIumh ,.-?'"), max_size=40))
-def test_light_repair_only_takes_away(text: str) -> None:
-    words = Counter(clean(text, Counter()).lower().replace("-", " ").replace(",", " ").split())
-    light = lighten(clean(text, Counter()), Counter())
+@given(st.text(st.sampled_from("abIumh ,.-?'"), max_size=40), st.sampled_from(["light", "medium"]))
+def test_repair_only_takes_away(text: str, level: Level) -> None:
+    cleaned = clean(text).text
+    words = Counter(cleaned.lower().replace("-", " ").replace(",", " ").split())
+    light = lighten(cleaned, level, Counter())
     left = Counter(light.lower().replace("-", " ").replace(",", " ").split())
     assert sum(left.values()) <= sum(words.values())
     assert len(light.replace(" ", "")) <= len(text)
 
 
-def turns(*texts: str) -> list[Turn]:
-    return [Turn("assistant" if at % 2 else "user", text) for at, text in enumerate(texts)]
-
-
-def absorbed(*texts: str) -> list[str]:
-    return [turn.text for turn in absorb_back_channels(turns(*texts), Counter())]
-
-
-def test_back_channels_inside_an_unfinished_turn_are_absorbed() -> None:
-    assert absorbed("I won't--", "Mm-hmm.", "--I mean, all is gone.", "Okay.") == [
-        "I won't-- I mean, all is gone.",
-        "Okay.",
-    ]
-    assert absorbed("Four times a week-", "Right.", "-and you?") == ["Four times a week and you?"]
-    assert absorbed("Well, it was,", "Yeah. Okay.", "Late.") == ["Well, it was, Late."]
-
-
-def test_answers_and_finished_turns_stay() -> None:
-    assert len(absorbed("Do you sleep-- at all?", "Yeah.", "-and eat?")) == 3
-    assert len(absorbed("I was tired.", "Mm-hmm.", "Then I slept.")) == 3
-    assert len(absorbed("I was tired,", "Why?", "then I slept.")) == 3
-    assert len(absorbed("i was tired", "right", "then i slept")) == 3
-    assert len(absorbed("I was tired,", "Mm-hmm.")) == 2
-
-
-SAID = st.text(st.sampled_from("abcA ,.-?"), min_size=1, max_size=12).filter(has_words)
-SAID_OR_HEARD = st.one_of(SAID, st.sampled_from(["Mm-hmm.", "Yeah.", "right"]))
-TURN = st.builds(Turn, st.sampled_from(["user", "assistant"]), SAID_OR_HEARD.map(str.strip))
-
-
-def letters(text: str) -> str:
-    return "".join(char for char in text if char.isalpha())
-
-
-@given(st.lists(TURN))
-def test_joined_turns_alternate_and_lose_no_letter(spoken: list[Turn]) -> None:
-    counts: Counter[str] = Counter()
-    joined = join_runs(spoken, counts)
-    assert all(one.role != other.role for one, other in pairwise(joined))
-    assert letters("".join(t.text for t in joined)) == letters("".join(t.text for t in spoken))
-    assert len(spoken) - len(joined) == counts["joined"]
-    assert join_runs(joined, Counter()) == joined
-
-
-@given(st.lists(TURN))
-def test_absorbing_keeps_turns_alternating_and_all_but_back_channels(spoken: list[Turn]) -> None:
-    before = join_runs(spoken, Counter())
-    counts: Counter[str] = Counter()
-    after = absorb_back_channels(before, counts)
-    assert all(one.role != other.role for one, other in pairwise(after))
-    assert len(before) - len(after) == 2 * counts["absorbed"]
-    heard = [turn for turn in before if BACK_CHANNEL.fullmatch(turn.text)]
-    assert counts["absorbed"] <= len(heard)
-    lost = Counter(letters("".join(turn.text for turn in before)))
-    lost.subtract(letters("".join(turn.text for turn in after)))
-    assert not -lost
-    assert not lost - Counter(letters("".join(turn.text for turn in heard)))
+def test_words_are_letters_or_digits() -> None:
+    assert has_words("-- a")
+    assert has_words("10?")
+    assert not has_words("... -- ?")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from corpus.history import Held, History, TurnHistory
 from generation.review import Review
 from generation.rows import Failure
 from hybridtune.calls import CallStore
@@ -20,6 +21,7 @@ from hybridtune.config import Experiment, load_experiment
 from hybridtune.config.base import Settings
 from hybridtune.domain import DomainSettings, Rubric, load_domain
 from hybridtune.records import Evidence, Judgment, Message, Persona, Record, Scenario, Session
+from hybridtune.reviews import ReviewEvent
 from hybridtune.runs import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +29,13 @@ DOCS = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
 DOCS += sorted((ROOT / "docs").glob("*.md"))
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 PACKAGES = ("hybridtune", "corpus", "generation", "training", "eval")
-COMMANDS: dict[str, Any] = vars(get_command(app))["commands"]
+TOP: dict[str, Any] = vars(get_command(app))["commands"]
+NESTED = {name: vars(command).get("commands", {}) for name, command in TOP.items()}
+COMMANDS: dict[str, Any] = {
+    **{name: command for name, command in TOP.items() if not NESTED[name]},
+    **{f"{name} {inner}": each for name in TOP for inner, each in NESTED[name].items()},
+}
+"""Every command by its words: `reproduce`, `corpus show`, ..."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -36,9 +44,10 @@ SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", 
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
     "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/",
-    "corpus/*.json*", "generation/*.json*", "variants/*", "eval/*.json*", "eval/report.html",
+    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "variants/*", "eval/*.json*", "eval/report.html",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
-    "training.json", ".venv/*", "data/transcripts/", "my.yaml", "checks.yaml",
+    "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
+    "my.yaml", "checks.yaml",
 )  # fmt: skip
 # Folders whose files are named without them where it is plain what is meant.
 SHORTENED = ("domains/therapy", "configs/accelerate", "scripts")
@@ -79,7 +88,8 @@ def options_in(words: list[str]) -> set[str]:
 
 
 def problem_of_hybridtune(words: list[str]) -> str | None:
-    command = next((word for word in words if not word.startswith("-")), "")
+    plain = [word for word in words if not word.startswith("-")]
+    command = " ".join(plain[: 2 if plain and NESTED.get(plain[0]) else 1])
     if command and command not in COMMANDS:
         return f"no command {command}"
     unknown = options_in(words) - options_of(command)
@@ -139,6 +149,9 @@ def test_commands_exist(document: Path) -> None:
         ("hybridtune --version", None),
         ("hybridtune publish", "no command publish"),
         ("hybridtune show --loud", "show has no --loud"),
+        ("hybridtune corpus show real.jsonl --diff", None),
+        ("hybridtune corpus eat real.jsonl", "no command corpus eat"),
+        ("hybridtune corpus show --loud", "corpus show has no --loud"),
         ("bash scripts/serve.sh runs/demo --port 8000", None),
         ("bash scripts/serve.sh runs/demo --speed 9", "scripts/serve.sh has no --speed"),
         ("bash scripts/fly.sh", "no script scripts/fly.sh"),
@@ -270,6 +283,7 @@ def test_configuration_keys_exist(document: Path) -> None:
     [
         *(("run-folder", kind) for kind in (Session, Persona, Scenario, Judgment, Message)),
         *(("run-folder", kind) for kind in (Evidence, Review, Failure)),
+        *(("run-folder", kind) for kind in (History, TurnHistory, Held, ReviewEvent)),
         *(("domains", kind) for kind in (DomainSettings, Rubric)),
     ],
     ids=lambda value: getattr(value, "__name__", value),

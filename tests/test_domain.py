@@ -51,6 +51,7 @@ def test_every_prompt_renders_strictly(name: str) -> None:
         },
         "patient": {"persona": first.persona, "scenario": first.scenario},
         "judge": {"rubric": rubric, "transcript": "Client: I'm <here>"},
+        "attribution": {"lines": [{"number": 1, "text": "Hi.", "change": False}]},
         "compare": {"rubric": rubric, "first": "Client: a", "second": "Client: b"},
     }  # fmt: skip
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}

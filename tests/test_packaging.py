@@ -88,10 +88,11 @@ def test_launch_starts_as_many_processes_as_asked(
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     script = tmp_path / "count.py"
     script.write_text(
+        "import os\n"
         "from accelerate import Accelerator\n"
         "accelerator = Accelerator()\n"
         "index, count = accelerator.process_index, accelerator.num_processes\n"
-        "print('process', index, 'of', count, flush=True)\n"
+        "os.write(1, f'process {index} of {count}\\n'.encode())\n"
         "accelerator.end_training()\n"
     )
     command = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]

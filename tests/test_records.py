@@ -50,6 +50,49 @@ def test_records_are_frozen_and_strict() -> None:
     assert session(1).turns("assistant") == ["I see."]
 
 
+def three_turns(**more: object) -> dict[str, object]:
+    turns = [("assistant", "Mm-hmm."), ("user", "It was hard."), ("assistant", "What was?")]
+    messages = [{"role": role, "content": text} for role, text in turns]
+    return {"id": "s", "domain": "therapy", "source": "real", "messages": messages, **more}
+
+
+def test_untrained_turns_are_kept_and_files_without_the_field_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "real.jsonl"
+    path.write_text(json.dumps(three_turns()) + "\n" + json.dumps(three_turns(untrained=[0, 2])))
+    sessions = read_jsonl(path, Session)
+    assert [each.untrained for each in sessions] == [(), (0, 2)]
+    write_jsonl(path, sessions)
+    assert read_jsonl(path, Session) == sessions
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["untrained"] for line in lines] == [[], [0, 2]]
+    assert all(set(turn) == {"role", "content"} for line in lines for turn in line["messages"])
+
+
+@pytest.mark.parametrize(
+    ("untrained", "what"),
+    [
+        ([2, 0], "each place once, in ascending order"),
+        ([0, 0], "each place once, in ascending order"),
+        ([3], "there is no message 3, the last is 2"),
+        ([-1], "there is no message -1"),
+        ([1], "message 1 is no counselor turn, but user's"),
+    ],
+)
+def test_untrained_turns_that_are_none_are_refused(
+    untrained: list[int], what: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=what):
+        Session.model_validate(three_turns(untrained=untrained))
+    path = tmp_path / "real.jsonl"
+    path.write_text(
+        f"{json.dumps(three_turns())}\n{json.dumps(three_turns(untrained=untrained))}\n"
+    )
+    with pytest.raises(
+        DataError, match=rf"real\.jsonl:2: not a Session record: untrained: .*{what}"
+    ):
+        read_jsonl(path, Session)
+
+
 def test_a_torn_last_line_is_cut_off_before_more_is_appended(tmp_path: Path) -> None:
     path = tmp_path / "drafts.jsonl"
     append_jsonl(path, [session(1)])

@@ -322,5 +322,5 @@ def test_no_words_of_a_vertical_in_the_code() -> None:
 
 def test_tasks_are_those_of_the_contract() -> None:
     assert set(TASKS) == {
-        "persona", "scenario", "session", "patient", "counselor", "judge", "compare",
+        "persona", "scenario", "session", "patient", "counselor", "judge", "compare", "attribute",
     }  # fmt: skip

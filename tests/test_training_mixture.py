@@ -1,12 +1,15 @@
 import json
+from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hybridtune.config import Experiment
 from hybridtune.errors import ConfigError, DataError
 from hybridtune.records import Message, Session, read_jsonl, write_jsonl
 from hybridtune.runs import Run
-from training.mixture import write_mixture
+from training.mixture import split, take, write_mixture
 
 TURNS = (Message(role="user", content="Hi."), Message(role="assistant", content="Hello."))
 
@@ -81,6 +84,89 @@ def test_a_new_session_moves_no_other_across_the_split(tmp_path):
         write_mixture(run, "real")
     before, after = (set(ids(run, "real", "held_out.jsonl")) for run in (small, large))
     assert len(before - after) <= 1
+
+
+def grouped(sizes):
+    """Sessions in groups of these sizes; a group of one alternately names itself or nothing."""
+    return [
+        Session(
+            id=f"s{group}-{number}",
+            domain="d",
+            source="real",
+            messages=TURNS,
+            provenance={} if size == 1 and group % 2 else {"group": f"g{group}"},
+        )
+        for group, size in enumerate(sizes)
+        for number in range(size)
+    ]
+
+
+def names(sessions):
+    return [session.id for session in sessions]
+
+
+@given(
+    sizes=st.lists(st.integers(1, 12), max_size=30),
+    share=st.floats(0, 0.99),
+    seed=st.integers(0, 99),
+    data=st.data(),
+)
+def test_no_group_is_on_both_sides(sizes, share, seed, data):
+    sessions = grouped(sizes)
+    held_out, rest = split(sessions, share, seed)
+    assert sorted(names(held_out + rest)) == sorted(names(sessions))
+    sides = [{session.id.partition("-")[0] for session in side} for side in (held_out, rest)]
+    assert not sides[0] & sides[1]
+    if share and len(sizes) > 1:
+        assert held_out
+        assert rest
+    else:
+        assert not held_out
+    # No group's coming or going would bring the number nearer to the share.
+    off = abs(len(held_out) - round(share * len(sessions)))
+    if len(sides[0]) > 1 and len(sides[1]) > 1:
+        assert off <= max(sizes) / 2
+    assert split(data.draw(st.permutations(sessions)), share, seed) == (held_out, rest)
+
+
+def test_the_share_is_met_as_near_as_groups_allow():
+    assert len(split(grouped([1] * 20), 0.1, 3)[0]) == 2
+    for seed in range(20):
+        assert len(split(grouped([30, *[1] * 70]), 0.1, seed)[0]) == 10
+        assert len(split(grouped([40, 40, 40]), 0.1, seed)[0]) == 40
+        assert len(split(grouped([6] * 20), 0.1, seed)[0]) == 12
+        assert len(split(grouped([6] * 16), 0.1, seed)[0]) == 12
+
+
+def test_sessions_without_groups_are_split_as_ever():
+    sessions = grouped([1, 1, 1])
+    for session in sessions:
+        session.provenance.clear()
+    held_out, rest = split(sessions, 0.4, 3)
+    # By SHA-256 of "3:held-out:s0-0" and so on.
+    assert names(held_out + rest) == sorted(
+        names(sessions), key=lambda name: sha256(f"3:held-out:{name}".encode()).hexdigest()
+    )
+    assert len(held_out) == 1
+
+
+def test_a_held_out_group_is_the_same_for_every_variant(tmp_path):
+    run = make_run(tmp_path, {"real": {"real": 1}, "twice": {"real": 2, "synthetic": 1}})
+    write_jsonl(run.corpus / "real.jsonl", grouped([4, 3, 5, 1, 1, 6]))
+    assert write_mixture(run, "real")[1] == write_mixture(run, "twice")[1] == 2
+    held_out = ids(run, "real", "held_out.jsonl")
+    assert held_out == ids(run, "twice", "held_out.jsonl")
+    assert not {name.partition("-")[0] for name in held_out} & {
+        name.partition("-")[0] for name in ids(run, "twice")
+    }
+
+
+def test_copies_keep_their_marks():
+    marked = grouped([1])[0].model_copy(update={"untrained": (1,)})
+    assert [(each.id, each.untrained) for each in take([marked], 2, 3)] == [
+        ("s0-0", (1,)),
+        ("s0-0#2", (1,)),
+    ]
 
 
 def test_datasets_load_as_plain_json_lines(tmp_path):

@@ -1,13 +1,17 @@
 """Serving templates of four families, written for these tests, over one small tokenizer."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
+from hybridtune.config import Experiment
 from hybridtune.config.training import TrainingSettings
+from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, DataError
 from hybridtune.records import Message, Session
-from training.data import exchanges_of, rows_of
+from training.data import Tally, exchanges_of, rows_of
+from training.report import model_card
 from training.template import IGNORED, load_chat
 
 SYSTEM = "Listen, and be kind."
@@ -73,6 +77,10 @@ def session(*texts, first="user"):
     return Session(id="s", domain="d", source="real", messages=tuple(messages))
 
 
+def marked(talk, *untrained):
+    return Session.model_validate({**talk.model_dump(), "untrained": untrained})
+
+
 def long_session(turns):
     texts = [f"I felt sad {n}, and tired." if n % 2 == 0 else f"What did {n} do?" for n in turns]
     return session(*texts)
@@ -115,19 +123,145 @@ def test_labels_equal_a_segmentwise_tokenisation(model_folder):
     chat = load_chat(model_folder(CHATML), None, SYSTEM)
     talk = session("I felt sad.", "What do you feel today?", "Tired", "Tired, and sad.")
     [row], _ = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    assert (row.input_ids, row.labels) == segmentwise(chat, talk)
+
+
+def segmentwise(chat, talk):
+    """The tokens of a CHATML session and its labels, put together piece by piece."""
 
     def encode(text):
         return chat.tokenizer.encode(text, add_special_tokens=False)
 
     ids = encode(f"<start>system\n{SYSTEM}<end>\n")
     labels = [IGNORED] * len(ids)
-    for message in talk.messages:
+    for place, message in enumerate(talk.messages):
+        if message.role == "system":
+            continue
         header, body = encode(f"<start>{message.role}\n"), encode(f"{message.content}<end>")
         ids += header + body + encode("\n")
-        loss = body if message.role == "assistant" else [IGNORED] * len(body)
-        labels += [IGNORED] * len(header) + loss + [IGNORED]
-    assert row.input_ids == ids
-    assert row.labels == labels
+        loss = message.role == "assistant" and place not in talk.untrained
+        labels += [IGNORED] * len(header) + (body if loss else [IGNORED] * len(body)) + [IGNORED]
+    return ids, labels
+
+
+BACK_CHANNELS = ("Sad.", "Mm-hmm.", "And tired.", "Since when?", "May.", "Right.", "Yes.", "Why?")
+
+
+@pytest.mark.parametrize("untrained", [(), (1,), (1, 5), (3,), (5,), (1, 3, 5)])
+def test_untrained_turns_are_context_without_loss(untrained, model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    talk = marked(session(*BACK_CHANNELS), *untrained)
+    [row], tally = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    assert (row.input_ids, row.labels) == segmentwise(chat, talk)
+    assert (tally.counselor_turns, tally.untrained_turns) == (4, len(untrained))
+    assert (tally.untrained_sessions, tally.dropped_turns) == (0, [])
+
+
+def test_what_follows_the_last_trained_turn_is_left_out(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    talk = marked(session(*BACK_CHANNELS), 5, 7)
+    [row], tally = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    assert (row.input_ids, row.labels) == segmentwise(chat, marked(session(*BACK_CHANNELS[:4])))
+    assert tally.untrained_turns == 2
+
+
+def test_a_system_message_in_a_session_shifts_no_mark(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    system = Message(role="system", content="Another prompt.")
+    talk = session(*BACK_CHANNELS)
+    talk = marked(talk.model_copy(update={"messages": (system, *talk.messages)}), 2, 6)
+    [row], _ = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    assert (row.input_ids, row.labels) == segmentwise(chat, talk)
+    assert trained_pieces(chat, [row]) == ["Since when?<end>", "Why?<end>"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("max_length", [128, 2048])
+def test_every_other_turn_is_trained_once_in_every_template(family, max_length, model_folder):
+    chat = load_chat(model_folder(FAMILIES[family]), None, SYSTEM)
+    whole = long_session(range(60))
+    # Single ones, a run longer than a window, the first and the last.
+    whole = marked(whole, 1, 5, 9, *range(21, 45, 2), 49, 59)
+    rows, tally = rows_of(
+        [whole], chat, TrainingSettings(max_length=max_length, context_tokens=40), "Hello."
+    )
+    pieces = [piece.removeprefix(" ") for piece in trained_pieces(chat, rows)]
+    kept = [n for n in range(1, 60, 2) if n not in whole.untrained]
+    assert pieces == [f"What did {n} do?<end>" for n in kept]
+    assert (tally.counselor_turns, tally.untrained_turns) == (30, 17)
+    assert all(len(row.input_ids) <= max_length for row in rows)
+    assert all(any(label != IGNORED for label in row.labels) for row in rows)
+    after_the_run = next(row for row in rows if "What did 45 do?" in decoded(chat, row))
+    assert "What did 43 do?" in decoded(chat, after_the_run)
+
+
+def decoded(chat, row):
+    return chat.tokenizer.decode(row.input_ids)
+
+
+def test_a_session_without_trained_turns_gives_no_row_and_is_counted(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    silent = marked(session("Sad.", "Mm-hmm.", "Tired.", "Okay."), 1, 3)
+    rows, tally = rows_of([silent, session("Sad.", "Why?")], chat, TrainingSettings(), "Hello.")
+    assert trained_pieces(chat, rows) == ["Why?<end>"]
+    assert (tally.sessions, tally.untrained_sessions, tally.windows) == (2, 1, 1)
+    assert (tally.counselor_turns, tally.untrained_turns, tally.dropped_turns) == (3, 2, [])
+    with pytest.raises(DataError, match=r"all counselor turns \(2\) are marked"):
+        rows_of([silent], chat, TrainingSettings(), "Hello.")
+
+
+def test_an_untrained_turn_that_is_too_long_is_not_missed(model_folder):
+    chat = load_chat(model_folder(CHATML), None, SYSTEM)
+    talk = marked(session("Sad.", "Why?", "May.", "hm " * 300, "Yes.", "Since when?"), 3)
+    rows, tally = rows_of([talk], chat, TrainingSettings(max_length=128), "Hello.")
+    assert trained_pieces(chat, rows) == ["Why?<end>", "Since when?<end>"]
+    assert (tally.untrained_turns, tally.dropped_turns) == (1, [])
+
+
+def test_an_opener_shifts_no_mark(model_folder):
+    chat = load_chat(model_folder(GEMMA), None, SYSTEM)
+    talk = marked(session("Okay.", "Sad.", "Since when?", first="assistant"), 0)
+    rows, tally = rows_of([talk], chat, TrainingSettings(), "Hello.")
+    assert trained_pieces(chat, rows) == ["Since when?<end>"]
+    assert (tally.openers, "Hello." in decoded(chat, rows[0])) == (1, True)
+
+
+def test_the_model_card_counts_untrained_turns(tmp_path):
+    tally = Tally(sessions=2, counselor_turns=9, untrained_turns=3, dropped_turns=["s: turn 1"])
+    assert "| counselor turns | 9, 3 of them context without loss, 1 too long and left out |" in (
+        card_of(tally, tmp_path)
+    )
+
+
+def card_of(tally, folder):
+    (folder / "domain.yaml").write_text("title: Small\nopener: Hello.\n")
+    report = {
+        "variant": "real",
+        "shares": {"real": 1.0},
+        "data": asdict(tally),
+        "tokens_seen": 1,
+        "tokens_trained": 1,
+        "steps": 1,
+        "epochs": 1.0,
+        "lora": {},
+        "quantization": None,
+        "held_out_loss": {"before": None, "after": None},
+        "hashes": {"adapter": "a", "dataset": "b"},
+        "versions": {},
+    }
+    roles = {name: {"server": "s"} for name in ("teacher", "patient", "counselor", "judge")}
+    experiment = Experiment.model_validate(
+        {
+            "name": "t",
+            "model": {"name": "nowhere"},
+            "servers": {"s": {"kind": "scripted"}},
+            "roles": roles,
+            "corpus": {"paths": ["x"]},
+            "variants": {"base": {}, "real": {"real": 1}},
+            "evaluation": {"reference": "base"},
+        }
+    )
+    return model_card(report, experiment, Domain(folder))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

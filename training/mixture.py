@@ -5,7 +5,7 @@ and `variants/<name>/held_out.jsonl`.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hybridtune.errors import ConfigError, DataError
 from hybridtune.records import Session, read_jsonl, write_jsonl
@@ -16,7 +16,8 @@ def write_mixture(run: Run, variant: str) -> tuple[int, int]:
     """Write a variant's training and held-out sessions; returns how many there are of each.
 
     The held-out sessions are real ones, and the same ones for every variant of an experiment, so
-    that their losses can be compared.
+    that their losses can be compared. A session's group (its video, client or
+    question) is held out with it.
 
     Raises:
         ConfigError: there is no such variant, or it is the untouched base model.
@@ -50,12 +51,43 @@ def write_mixture(run: Run, variant: str) -> tuple[int, int]:
 def split(
     sessions: Sequence[Session], share: float, seed: int
 ) -> tuple[list[Session], list[Session]]:
-    """Held-out sessions and the rest; at least one is held out where two or more are there."""
-    count = round(share * len(sessions))
-    if share and len(sessions) > 1:
-        count = min(max(count, 1), len(sessions) - 1)
-    ranked = in_order(sessions, seed, "held-out")
-    return ranked[:count], ranked[count:]
+    """Held-out sessions and the rest; no group is on both sides."""
+    groups: dict[str, list[Session]] = {}
+    for session in in_order(sessions, seed, "held-out"):
+        groups.setdefault(group_of(session), []).append(session)
+    order = sorted(groups, key=lambda group: rank(group, seed, "held-out"))
+    sizes = {group: len(groups[group]) for group in order}
+    chosen = held_out_groups(sizes, round(share * len(sessions))) if share else set()
+    held_out = [session for group in order if group in chosen for session in groups[group]]
+    rest = [session for group in order if group not in chosen for session in groups[group]]
+    return held_out, rest
+
+
+def held_out_groups(sizes: Mapping[str, int], wanted: int) -> set[str]:
+    """Groups with about so many sessions: in their order those that fit, and one more if nearer.
+
+    Of two or more groups at least one is chosen and one is not; a single one never is.
+    """
+    if len(sizes) < 2:
+        return set()
+    chosen: set[str] = set()
+    lacking = wanted
+    for group, size in sizes.items():
+        if size <= lacking:
+            chosen.add(group)
+            lacking -= size
+    left = [group for group in sizes if group not in chosen]
+    if not left:
+        return chosen - {min(sizes, key=sizes.__getitem__)}
+    nearest = min(left, key=lambda group: abs(lacking - sizes[group]))
+    nearer = abs(lacking - sizes[nearest]) < lacking and len(left) > 1
+    return chosen | {nearest} if nearer or not chosen else chosen
+
+
+def group_of(session: Session) -> str:
+    """What a session shares with others (a video, a client, a question), else the session alone."""
+    group = session.provenance.get("group")
+    return f"group {group}" if group else session.id
 
 
 def take(sessions: Sequence[Session], share: float, seed: int) -> list[Session]:
@@ -76,8 +108,9 @@ def copy_of(session: Session, number: int) -> Session:
 
 def in_order(sessions: Iterable[Session], seed: int, purpose: str) -> list[Session]:
     """An order that depends on each session's id and the seed, but not on the other sessions."""
+    return sorted(sessions, key=lambda session: rank(session.id, seed, purpose))
 
-    def rank(session: Session) -> str:
-        return hashlib.sha256(f"{seed}:{purpose}:{session.id}".encode()).hexdigest()
 
-    return sorted(sessions, key=rank)
+def rank(name: str, seed: int, purpose: str) -> str:
+    """A place in an order that has nothing to do with the name."""
+    return hashlib.sha256(f"{seed}:{purpose}:{name}".encode()).hexdigest()

@@ -78,11 +78,11 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
     header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
     header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
     shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
-    dropped = len(data["dropped_turns"])
+    turns = f"{data['counselor_turns']}, {data['untrained_turns']} of them context without loss"
     rows = {
         "base model": f"`{base}`{revision}, {experiment.model.dtype}",
         "sessions": f"{data['sessions']} ({shares})",
-        "counselor turns": f"{data['counselor_turns']}, {dropped} of them too long and left out",
+        "counselor turns": f"{turns}, {len(data['dropped_turns'])} too long and left out",
         "tokens seen / trained": f"{report['tokens_seen']:,} / {report['tokens_trained']:,}",
         "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs)",
         "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),

@@ -1,41 +1,42 @@
-"""The formats that transcripts come in, and how a file's format is told.
+"""The formats that transcripts come in.
 
-A reader is a function from a `Document` to the transcripts in it; a further format is one more
-module and one more line here.
+A reader is a module with a function `read(source, hints)` that yields the transcripts of a file. A
+further format is one more module and one more line here, and in `corpus.formats.detection` how it
+is told. Readers are imported when a file of their format comes: some need large libraries.
 """
 
-import re
-from collections.abc import Callable
+import importlib
+from collections.abc import Iterator
+from typing import cast
 
-from corpus.files import SUFFIXES
-from corpus.formats import table, text, vtt, whisperx
-from corpus.transcript import Document, Transcript
+from corpus.formats.detection import detect
+from corpus.transcript import Hints, Reader, Source, Transcript
 
-READERS: dict[str, Callable[[Document], list[Transcript]]] = {
-    "vtt": vtt.read,
-    "whisperx": whisperx.read,
-    "text": text.read,
-    "csv": table.read,
+__all__ = ["READERS", "detect", "read_source", "reader"]
+
+READERS = {
+    "captions": "corpus.formats.captions",
+    "json3": "corpus.formats.json3",
+    "whisper": "corpus.formats.whisper",
+    "text": "corpus.formats.text",
+    "docx": "corpus.formats.word",
+    "pdf": "corpus.formats.pdf",
+    "table": "corpus.formats.table",
+    "esconv": "corpus.formats.esconv",
+    "chat": "corpus.formats.chat",
+    "qa": "corpus.formats.qa",
 }
 
 
-def read_document(document: Document, kind: str = "auto") -> list[Transcript]:
+def reader(kind: str) -> Reader:
+    """The function that reads a format."""
+    return cast(Reader, importlib.import_module(READERS[kind]).read)
+
+
+def read_source(source: Source, hints: Hints, kind: str = "auto") -> Iterator[Transcript]:
     """Read one file in the format that is asked for, or that it shows.
 
     Raises:
-        DataError: the file is not in that format; names the line.
+        DataError: the file is not in that format, or in none; names the line.
     """
-    return READERS[detect(document) if kind == "auto" else kind](document)
-
-
-def detect(document: Document) -> str:
-    """Tell a file's format by its content where that is plain, else by its suffix."""
-    start = document.text.lstrip()
-    if re.match(r"WEBVTT\b", start):
-        return "vtt"
-    by_suffix = SUFFIXES.get(document.path.suffix.lower())
-    if by_suffix:
-        return by_suffix
-    if start.startswith("{") or re.match(r"\[\s*[{\]]", start):
-        return "whisperx"
-    return "csv" if table.has_columns(document) else "text"
+    return reader(detect(source, hints) if kind == "auto" else kind)(source, hints)

@@ -1,105 +1,108 @@
-"""CSV with one utterance a row, one or several sessions a file, columns found by their names.
+"""Tables with one utterance a row, one or several sessions a file: CSV and parquet.
 
-AnnoMI's two files fit as they are; its full file repeats an utterance for each annotator, which is
-read once.
+AnnoMI's two files and HOPE's fit as they are; AnnoMI's full file repeats an utterance for each
+annotator, which is read once. A first pass counts the rows of each session, so that each is handed
+on as soon as it is whole, wherever its rows stand; only sessions that overlap are held together.
 """
 
-import csv
-import io
-from collections.abc import Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from corpus.transcript import Document, Transcript, Utterance, seconds
+from corpus.formats.columns import Columns, Known, map_columns
+from corpus.formats.rows import Table, open_table
+from corpus.transcript import Hints, Part, Source, Transcript, Utterance, seconds
 
-COLUMNS = {
-    "text": ("utterance_text", "utterance", "text", "content", "message", "sentence"),
-    "speaker": ("interlocutor", "speaker", "role", "type", "speaker_label"),
-    "session": ("transcript_id", "session_id", "conversation_id", "dialogue_id", "session"),
-    "time": ("timestamp", "start", "start_time", "time"),
-    "utterance": ("utterance_id", "turn_id", "id"),
-}
-NEEDED = ("speaker", "text")
-Row = tuple[int, list[str]]
+LONGEST_S = 1e6  # a larger number is a date or counts milliseconds: no time since the start
 
 
-def read(document: Document) -> list[Transcript]:
-    """Read all conversations of a table, in the order of their first rows.
+def read(source: Source, hints: Hints) -> Iterator[Transcript]:
+    """Read a table's sessions, in the order in which they end.
 
     Raises:
-        DataError: a needed column is missing, or a row does not fit the header.
+        DataError: a column is missing, or a row does not fit the header; names the line.
     """
-    rows = read_rows(document)
-    line, header = next(rows, (1, list[str]()))
-    columns = map_columns(header)
-    for name in NEEDED:
-        if name not in columns:
-            raise document.error(
-                f"no column for the {name}; found: {' '.join(', '.join(header).split())[:200]}",
-                line,
-                f"name it one of: {', '.join(COLUMNS[name])}",
-            )
-    return read_sessions(document, columns, rows)
+    table = open_table(source)
+    columns = map_columns(source, table.header, table.line, hints.table, "table")
+    left = count_rows(source, table, columns)
+    begun: dict[str, Gathered] = {}
+    for line, row in table.rows(list(columns.places.values())):
+        values = {what: cell.strip() for what, cell in zip(columns.places, row, strict=True)}
+        session = values.get("session", "")
+        begun.setdefault(session, Gathered(columns.known)).add(line, values)
+        left[session] -= 1
+        if left[session] == 0:
+            yield begun.pop(session).transcript(source, session)
+    if begun:
+        raise source.error("the file changed while it was read", fix="import it again")
 
 
-def has_columns(document: Document) -> bool:
-    """Whether the first line is a header that `read` could use."""
-    first = document.text.lstrip("\n").split("\n", 1)[0]
-    columns = map_columns(next(csv.reader([first], delimiter=delimiter(first)), []))
-    return all(name in columns for name in NEEDED)
+def count_rows(source: Source, table: Table, columns: Columns) -> Counter[str]:
+    """How many rows each session has; reading them all also finds a broken one beforehand."""
+    place = columns.places.get("session")
+    rows: Counter[str] = Counter()
+    for line, row in table.rows([next(iter(columns.places.values())) if place is None else place]):
+        session = "" if place is None else row[0].strip()
+        if place is not None and not session:
+            what = f"no session in the column {table.header[place]!r}"
+            raise source.error(what, line, "every row needs one")
+        rows[session] += 1
+    if not rows:
+        raise source.error("no rows below the header", table.line)
+    return rows
 
 
-def read_rows(document: Document) -> Iterator[Row]:
-    """All rows that hold anything, with the line that they end on."""
-    first = document.text.lstrip("\n").split("\n", 1)[0]
-    rows = csv.reader(io.StringIO(document.text), delimiter=delimiter(first), strict=True)
-    width = 0
-    try:
-        for row in rows:
-            if not any(cell.strip() for cell in row):
-                continue
-            width = width or len(row)
-            if len(row) != width:
-                what = f"the row has {len(row)} columns, the header {width}"
-                raise document.error(what, rows.line_num, "is a quote missing?")
-            yield rows.line_num, row
-    except csv.Error as error:
-        raise document.error(f"not CSV: {error}", rows.line_num) from None
+@dataclass
+class Gathered:
+    """What has been read of a session."""
 
+    known: Known | None
+    utterances: list[Utterance] = field(default_factory=list)
+    about: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[str, ...]] = field(default_factory=set)
 
-def delimiter(header: str) -> str:
-    """What separates the header's names."""
-    return max(",;\t", key=header.count)
+    def add(self, line: int, values: Mapping[str, str]) -> None:
+        """Take a row in, unless another annotator's row had it."""
+        if self.known and self.known.repeats and values.get("utterance"):
+            key = (values["utterance"], values["speaker"], values["text"])
+            if key in self.seen:
+                return
+            self.seen.add(key)
+        for what in ("group", "title", "quality"):
+            if values.get(what):
+                self.about.setdefault(what, values[what])
+        speaker = " ".join(values["speaker"].split()) or None
+        start_s = time_of(values.get("time", ""))
+        self.utterances.append(Utterance(speaker, values["text"], line, start_s))
 
-
-def map_columns(header: list[str]) -> dict[str, int]:
-    """Where each thing that we look for stands; of several fitting names, the first listed."""
-    names = ["_".join(name.lower().replace("-", " ").split()) for name in header]
-    return {
-        kind: names.index(match)
-        for kind, candidates in COLUMNS.items()
-        if (match := next((name for name in candidates if name in names), None))
-    }
-
-
-def read_sessions(
-    document: Document, columns: dict[str, int], rows: Iterator[Row]
-) -> list[Transcript]:
-    """Gather the rows of each session."""
-    sessions: dict[str, list[Utterance]] = {}
-    seen: set[tuple[str, ...]] = set()
-    for line, row in rows:
-        value = {kind: row[place].strip() for kind, place in columns.items()}
-        if value.get("utterance"):
-            key = tuple(value.get(kind, "") for kind in ("session", "utterance", "speaker", "text"))
-            if key in seen:
-                continue
-            seen.add(key)
-        utterance = Utterance(
-            value["speaker"] or None, value["text"], line, seconds(value.get("time"))
+    def transcript(self, source: Source, session: str) -> Transcript:
+        """The whole session."""
+        return Transcript(
+            id=session,
+            name=source.name,
+            format="table",
+            utterances=tuple(self.utterances),
+            parts=self.parts(),
+            title=self.about.get("title"),
+            quality=self.about.get("quality"),
+            group=self.about.get("group"),
         )
-        sessions.setdefault(value.get("session", ""), []).append(utterance)
-    if not sessions:
-        raise document.error("no rows below the header", 1)
-    return [
-        Transcript(name, document.name, "csv", tuple(utterances))
-        for name, utterances in sessions.items()
-    ]
+
+    def parts(self) -> dict[str, Part]:
+        """Who is who, where the dataset says so."""
+        stated = self.known.parts if self.known else {}
+        speakers = dict.fromkeys(each.speaker for each in self.utterances if each.speaker)
+        return {label: part for label in speakers if (part := stated.get(label.lower()))}
+
+
+def time_of(text: str) -> float | None:
+    """Read a clock, or a plain number of seconds; None for what is neither."""
+    clock = seconds(text)
+    if clock is not None:
+        return clock
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and 0 <= number < LONGEST_S else None

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hybridtune.cli.corpus_app import corpus_app, import_
+from hybridtune.cli.options import ConfigFile, Overrides, Place, RunFolder
 from hybridtune.ending import ending
 
 app = typer.Typer(
@@ -22,25 +24,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigFile = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="The experiment, e.g. configs/demo.yaml.")
-]
-RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder, e.g. runs/demo, or its name.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Override a key, e.g. --set training.sft.max_steps=10. May be repeated. The run "
-        "then gets a folder of its own, unless --run names one.",
-    ),
-]
-Place = Annotated[
-    str | None,
-    typer.Option("--run", metavar="NAME", help="Run folder: a name under runs/, or a path."),
-]
+app.command("import")(import_)
+app.add_typer(corpus_app, name="corpus")
 
 
 @app.callback(invoke_without_command=True)

@@ -7,7 +7,7 @@ from typing import Any
 from hybridtune.domain import Domain
 from hybridtune.errors import DataError
 from hybridtune.records import Message
-from hybridtune.scripted import counselor, judge, patient, teacher
+from hybridtune.scripted import attribution, counselor, judge, patient, teacher
 from hybridtune.scripted.stock import Stock, stock
 
 Answer = Callable[[Stock, Mapping[str, Any], Sequence[Message], int | None], Any]
@@ -35,6 +35,7 @@ TASKS: dict[str, tuple[tuple[str, ...], Answer]] = {
         ("rubric", "first", "second"),
         lambda stock, inputs, *_: judge.compare(stock, inputs),
     ),
+    "attribute": (("lines",), lambda _, inputs, *__: attribution.speakers(inputs)),
 }
 """What the stand-ins can do: task -> the inputs that it needs, and what answers it."""
 

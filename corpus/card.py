@@ -1,0 +1,33 @@
+"""The data card of an import: what the sessions are, what was done to them, what is not known.
+
+Renders `corpus/templates/DATA_CARD.md.jinja`; what a person must fill in stands there as a
+question in italics. docs/data.md says how to go on with it.
+"""
+
+from pathlib import Path
+
+import jinja2
+
+from corpus.report import Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def data_card(report: Report) -> str:
+    """The card as Markdown."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown of counts and words of our own
+    )
+    settings = report.recipe.settings
+    return environment.get_template("DATA_CARD.md.jinja").render(
+        domain=report.recipe.domain,
+        source=settings.source,
+        deidentify=settings.deidentify,
+        disfluencies=settings.disfluencies,
+        report=report.as_json(),
+    )

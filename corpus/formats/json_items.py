@@ -1,0 +1,79 @@
+"""A JSON file that is one long list, or an object around one: the items, each with its line."""
+
+import json
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from corpus.encoding import read_text
+from corpus.formats.jsonstream import Text
+from corpus.transcript import Source
+
+Item: TypeAlias = tuple[int, dict[str, Any]]
+"""An object, and the line on which it begins."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """A file's list; `key` names it in the file's object, and is empty if the file is the list."""
+
+    key: str
+    items: list[Item]
+
+
+def read_items(source: Source, keys: Collection[str], shape: str) -> Items:
+    """Read the list that a file is, or that stands in its object under one of some keys.
+
+    Raises:
+        DataError: not JSON, no such list, an empty one, or one of something other than objects.
+    """
+    text = Text(source, read_text(source))
+    found: dict[str, list[Item]] = {}
+    if text.take("{"):
+        found = dict(lists_of_object(text, keys))
+    elif text.take("["):
+        found = {"": list(rest_of_list(text))}
+    else:
+        text.value()
+    if not text.at_end():
+        raise text.error("something follows the end")
+    key = next((key for key in ("", *keys) if found.get(key)), None)
+    if key is None:
+        raise source.error(f"no {next(iter(keys))}", 1, f"needs {shape}")
+    for line, item in found[key]:
+        if not isinstance(item, dict):
+            raise source.error(f"not an object: {json.dumps(item)[:40]}", line, f"needs {shape}")
+    return Items(key, found[key])
+
+
+def lists_of_object(text: Text, keys: Collection[str]) -> Iterator[tuple[str, list[Item]]]:
+    """The lists under some keys of an object whose brace was taken; its other values are passed."""
+    more = not text.take("}")
+    while more:
+        _, key = text.value()
+        if not isinstance(key, str) or not text.take(":"):
+            raise text.error("a name and a colon are missing")
+        if key in keys and text.take("["):
+            yield key, list(rest_of_list(text))
+        else:
+            text.value()
+        more = text.take(",")
+        if not more and not text.take("}"):
+            raise text.error("the object neither goes on nor ends here")
+
+
+def rest_of_list(text: Text) -> Iterator[Item]:
+    """The items of a list whose bracket was taken."""
+    more = not text.take("]")
+    while more:
+        yield text.value()
+        more = text.take(",")
+        if not more and not text.take("]"):
+            raise text.error("the list neither goes on nor ends here")
+
+
+def number(value: Any, scale: float = 1.0) -> float | None:
+    """A time in seconds from what should be a number of such units; None for anything else."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value / scale if good else None

@@ -1,0 +1,223 @@
+"""The import: every source read, every transcript prepared, duplicates dropped, files written.
+
+Takes memory for a few sessions at a time: what is ready lies on disk (`corpus.spill`) until it is
+known which sessions stay, and is then written in the order of the ids, whole files at once. A file
+that cannot be read costs its own sessions only; it is reported with its line.
+"""
+
+import itertools
+import pickle
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from corpus.asking import Attribute
+from corpus.card import data_card
+from corpus.duplicates import DuplicateIndex, choose
+from corpus.files import Skipped, find_sources
+from corpus.formats import read_source
+from corpus.history import Held, History
+from corpus.mapping import Mapping
+from corpus.marks import Attempt
+from corpus.outputs import Outputs
+from corpus.pool import map_in_order
+from corpus.prepare import QUARANTINE, Prepared, prepare, prepare_attributed
+from corpus.recipe import Recipe
+from corpus.report import Report
+from corpus.selection import Entry, draw, name_apart
+from corpus.spill import Place, Spill, spill_folder
+from corpus.transcript import Hints, Transcript
+from hybridtune.errors import DataError
+from hybridtune.progress import Reporter, Task
+from hybridtune.records import Session, atomic_write, write_json, write_jsonl
+from hybridtune.reviews import messages_sha256
+
+
+def import_transcripts(
+    recipe: Recipe,
+    outputs: Outputs,
+    seed: int,
+    reporter: Reporter,
+    attribute: Attribute | None = None,
+) -> Report:
+    """Read, clean, check and write all transcripts.
+
+    Args:
+        recipe: what to do with each.
+        outputs: where the sessions, their history, what is held, report and card go.
+        seed: of the lottery behind `limit`.
+        reporter: told how far it is.
+        attribute: asks a model about transcripts without speakers, where that is configured.
+
+    Raises:
+        DataError: a path leads to nothing, or no session remains; nothing is written then.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(spill_folder(outputs.real.parent))
+        work = Work(recipe, folder, stack, ask=attribute is not None)
+        with reporter.task("transcripts") as task:
+            transcripts = work.read_all(task)
+            for prepared in map_in_order(partial(prepare, recipe=recipe), transcripts):
+                work.take(prepared)
+        if attribute and work.waiting:
+            with reporter.task("speakers by model", total=work.waiting) as task:
+                work.attribute(attribute, task)
+        kept = work.select(seed)
+        if not kept and not work.quarantined:
+            raise work.report.nothing_left()
+        work.write(kept, outputs)
+    return work.report
+
+
+class Work:
+    """One import while it runs."""
+
+    def __init__(self, recipe: Recipe, folder: Path, stack: ExitStack, *, ask: bool) -> None:
+        self.recipe = recipe
+        self.ask = ask
+        self.report = Report(recipe)
+        self.spill = Spill(folder / "sessions")
+        stack.callback(self.spill.file.close)
+        self.pending: BinaryIO = stack.enter_context((folder / "pending").open("w+b"))
+        self.index = stack.enter_context(DuplicateIndex(folder / "index"))
+        self.mapping = stack.enter_context(Mapping(recipe.settings.deidentify.mapping))
+        self.entries: list[Entry] = []
+        self.quarantined: list[Place] = []
+        self.waiting = 0
+
+    def read_all(self, task: Task) -> Iterator[Transcript]:
+        """Every transcript of every source; a source that cannot be read is reported."""
+        settings = self.recipe.settings
+        hints = Hints(frozenset(self.recipe.known), settings.table)
+        for source in find_sources(settings.paths, settings.format):
+            if isinstance(source, Skipped):
+                self.report.skipped.append(source)
+                continue
+            task.advance()
+            self.report.sources += 1
+            try:
+                for transcript in read_source(source, hints, settings.format):
+                    self.report.formats[transcript.format] += 1
+                    yield transcript
+            except DataError as error:
+                self.report.malformed.append(error)
+
+    def take(self, prepared: Prepared) -> None:
+        """Put what became of a transcript where it belongs."""
+        self.report.note(prepared)
+        self.mapping.add(prepared)
+        if prepared.dropped:
+            reasons = prepared.dropped
+            self.report.leave_out(prepared.id, prepared.file, "; ".join(reasons), reasons[0])
+        elif prepared.session is not None:
+            self.keep(prepared, prepared.session)
+        elif self.ask:
+            pickle.dump(prepared.pending, self.pending)
+            self.waiting += 1
+        else:
+            self.quarantined.append(self.spill.add(prepared.as_held()))
+
+    def keep(self, prepared: Prepared, session: Session) -> None:
+        """Write a session to the spill and its word sequences to the index."""
+        assert prepared.history is not None
+        assert prepared.hashes is not None
+        assert prepared.measured is not None
+        self.index.add(len(self.entries), prepared.hashes)
+        self.entries.append(
+            Entry(
+                session.id,
+                prepared.file,
+                messages_sha256(session.messages),
+                prepared.measured.words,
+                self.spill.add(session),
+                self.spill.add(prepared.history),
+                prepared.held,
+            )
+        )
+
+    def attribute(self, attribute: Attribute, task: Task) -> None:
+        """Ask a model who speaks in the transcripts without speakers; a person then approves."""
+        self.pending.seek(0)
+        waiting = (pickle.load(self.pending) for _ in range(self.waiting))
+
+        def take(transcript: Transcript, answer: Attempt | str) -> None:
+            task.advance(failed=isinstance(answer, str))
+            if isinstance(answer, str):
+                prepared = Prepared(self.recipe.session_id(transcript), transcript.name)
+                prepared.pending = transcript
+                prepared.held = {QUARANTINE: answer}
+                self.quarantined.append(self.spill.add(prepared.as_held()))
+            else:
+                self.take(prepare_attributed(transcript, answer, self.recipe))
+
+        attribute(waiting, take)
+
+    def select(self, seed: int) -> list[Entry]:
+        """The sessions that stay, in the order of their ids."""
+        threshold = self.recipe.settings.filters.duplicate_containment
+        sizes = [entry.words for entry in self.entries]
+        pairs = list(self.index.pairs(threshold / 2))
+        dropped = choose(pairs, sizes, threshold)
+        for number, drop in dropped.items():
+            entry, other = self.entries[number], self.entries[drop.of]
+            why = f"says the same as {other.id}"
+            self.report.leave_out(entry.id, entry.file, why, tally="near-duplicate")
+        near = {
+            pair.second: f"shares {pair.containment:.0%} with {self.entries[pair.first].id}"
+            for pair in pairs
+            if pair.containment < threshold and not {pair.first, pair.second} & dropped.keys()
+        }
+        left = [
+            replace(entry, near=near.get(number, ""))
+            for number, entry in enumerate(self.entries)
+            if number not in dropped
+        ]
+        left = name_apart(left)
+        drawn = draw(left, self.recipe.settings.limit, seed)
+        for entry in left:
+            if entry.id not in drawn:
+                self.report.leave_out(entry.id, entry.file, "beyond the limit")
+        return [entry for entry in left if entry.id in drawn]
+
+    def write(self, kept: list[Entry], outputs: Outputs) -> None:
+        """Write all files, the sessions last: where they are, the rest is."""
+        ready = [entry for entry in kept if not entry.held]
+        held = [entry for entry in kept if entry.held]
+        write_jsonl(outputs.history, map(self.history_of, kept))
+        write_jsonl(outputs.held, self.all_held(held))
+        write_jsonl(outputs.real, self.all_ready(ready))
+        write_json(outputs.report, self.report.as_json())
+        with atomic_write(outputs.card) as file:
+            file.write_text(data_card(self.report), encoding="utf-8")
+
+    def all_held(self, entries: Iterable[Entry]) -> Iterator[Held]:
+        """What waits for a person, and what is quarantined."""
+        found = (
+            Held(id=e.id, reasons=e.held, session=self.session_of(e), digest=e.digest)
+            for e in entries
+        )
+        quarantined = (Held.model_validate_json(self.spill.read(at)) for at in self.quarantined)
+        for held in itertools.chain(found, quarantined):
+            self.report.hold(held)
+            yield held
+
+    def all_ready(self, entries: Iterable[Entry]) -> Iterator[Session]:
+        """The sessions that are ready, each counted."""
+        for entry in entries:
+            session = self.session_of(entry)
+            self.report.keep(session, self.history_of(entry))
+            yield session
+
+    def session_of(self, entry: Entry) -> Session:
+        """A session, with what became known after it was made."""
+        session = self.spill.session(entry.session)
+        if entry.near:
+            session.provenance["flags"]["duplicate"] = entry.near
+        return session.model_copy(update={"id": entry.id})
+
+    def history_of(self, entry: Entry) -> History:
+        """A session's history."""
+        return self.spill.history(entry.history).model_copy(update={"id": entry.id})

@@ -1,0 +1,51 @@
+"""The same function over many transcripts, in several processes, in order, a few at a time."""
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+FEW = 64
+"""Below this, starting processes takes longer than the work."""
+CHUNK = 8
+
+
+def map_in_order(
+    function: Callable[[Item], Answer], items: Iterable[Item], processes: int | None = None
+) -> Iterator[Answer]:
+    """Yield `function(item)` for every item, in their order, holding but a few at once.
+
+    Args:
+        function: picklable.
+        items: may be endless; taken as answers are.
+        processes: how many; by default one a core, up to eight. With one, or few items, none are
+            started.
+    """
+    processes = processes or min(8, len(os.sched_getaffinity(0)))
+    items = iter(items)
+    first = list(itertools.islice(items, FEW))
+    if processes == 1 or len(first) < FEW:
+        yield from map(function, itertools.chain(first, items))
+        return
+    everything = itertools.chain(first, items)
+    chunks = iter(lambda: list(itertools.islice(everything, CHUNK)), [])
+    # Not forked: threads of the libraries that are loaded here would not survive it.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        waiting: deque[Future[list[Answer]]] = deque()
+        for chunk in chunks:
+            waiting.append(pool.submit(work, function, chunk))
+            if len(waiting) > 2 * processes:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def work(function: Callable[[Item], Answer], chunk: list[Item]) -> list[Answer]:
+    """What one process does at a time."""
+    return [function(item) for item in chunk]

@@ -1,0 +1,72 @@
+"""What waits for a person, and what the person decides.
+
+Reads `held.jsonl`, appends to `reviews.jsonl` (an append-only log; every decision holds for the
+words that it was made on). The next import takes the decisions over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from corpus.history import Held
+from corpus.outputs import Outputs
+from corpus.show import all_sessions
+from hybridtune.errors import InputError
+from hybridtune.records import Session, iter_jsonl
+from hybridtune.reviews import ReviewEvent, ReviewLog, messages_sha256
+
+Decision = Literal["approve", "swap", "reject", "undo"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One held session and the decision that stands, if there is one."""
+
+    held: Held
+    decision: ReviewEvent | None
+
+
+class Queue:
+    """The held sessions of one import."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self.outputs = outputs
+        self.log = ReviewLog(outputs.reviews)
+
+    def waiting(self) -> Iterator[Waiting]:
+        """All that is held, in the order of the file; quarantined transcripts last."""
+        if not self.outputs.held.is_file():
+            return
+        for held in iter_jsonl(self.outputs.held, Held):
+            decision = self.log.standing(held.id, held.digest) if held.digest else None
+            yield Waiting(held, decision)
+
+    def decide(self, name: str, decision: Decision, *, reviewer: str, reason: str) -> ReviewEvent:
+        """Write a decision about a session that is held or ready.
+
+        Raises:
+            InputError: no such session, one that cannot be approved, or no reason for a rejection.
+        """
+        if decision == "reject" and not reason.strip():
+            raise InputError("a rejection needs its reason", where=name, fix="--reason '...'")
+        session = self.find(name)
+        # Decisions hold for the words as imported: those of a swapped session were others.
+        reviewed = session.provenance.get("review", {})
+        words = reviewed.get("text_sha256") or messages_sha256(session.messages)
+        return self.log.append(
+            session.id, decision, reviewer=reviewer, text_sha256=words, reason=reason
+        )
+
+    def find(self, name: str) -> Session:
+        """A session by its id."""
+        for session in all_sessions(self.outputs):
+            if session.id == name:
+                return session
+        for waiting in self.waiting():
+            if waiting.held.id == name:
+                raise InputError(
+                    "nobody can say who speaks in it, so there is nothing to decide",
+                    where=name,
+                    fix="label the speakers in the file and import it again",
+                )
+        raise InputError("no such session", where=name, fix="`hybridtune corpus review` lists them")
