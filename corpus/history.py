@@ -31,11 +31,28 @@ class TurnHistory(Record):
     trained: bool = True
 
 
+class Replaced(Record):
+    """One identifier that was replaced; the words themselves are nowhere.
+
+    Attributes:
+        kind: name, city, phone, ...
+        rule: what found it.
+        confidence: of that rule, from 0 to 1.
+        at: where it stood in the file: a line, row or paragraph, from 1.
+    """
+
+    kind: str
+    rule: str
+    confidence: float
+    at: int
+
+
 class History(Record):
-    """One session's turns, in the order of its messages."""
+    """One session's turns, in the order of its messages, and what was replaced in them."""
 
     id: str
     turns: tuple[TurnHistory, ...]
+    replaced: tuple[Replaced, ...] = ()
 
 
 class Held(Record):

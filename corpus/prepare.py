@@ -12,9 +12,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from corpus.deid.deidentify import Deidentifier
+from corpus.deid import Deidentifier
 from corpus.duplicates import fingerprints
-from corpus.history import Held, History
+from corpus.history import Held, History, Replaced
 from corpus.marks import Attempt, attempt
 from corpus.narration import trim
 from corpus.quality import Measured, flags, measure, reasons_to_drop
@@ -46,6 +46,7 @@ class Prepared:
         history: its turns with the raw words.
         measured: its turns and words.
         replaced: what de-identification replaced, by kind.
+        spans: the same one by one.
         remaining: capitalised words that no list knows.
         mapping: originals to pseudonyms.
         steps: what cleaning did, where there is no session to tell it.
@@ -62,6 +63,7 @@ class Prepared:
     history: History | None = None
     measured: Measured | None = None
     replaced: dict[str, int] = field(default_factory=dict)
+    spans: tuple[Replaced, ...] = ()
     remaining: list[str] = field(default_factory=list)
     mapping: dict[str, str] = field(default_factory=dict)
     hashes: NDArray[Any] | None = None
@@ -128,6 +130,15 @@ def deidentified(
         [each.text for each in utterances], key=result.id, speakers=speakers
     )
     result.replaced, result.remaining = safe.counts, safe.remaining
+    result.spans = tuple(
+        Replaced(
+            kind=span.kind,
+            rule=span.rule,
+            confidence=span.confidence,
+            at=utterances[span.utterance].line,
+        )
+        for span in safe.spans
+    )
     result.mapping = safe.mapping if settings.mapping else {}
     if safe.weak:
         words = ", ".join(sorted({span.text for span in safe.weak})[:8])
@@ -160,7 +171,8 @@ def finish(
     except LeftOut as error:
         result.dropped = [error.what]
         return result
-    session, result.history = made
+    session, history = made
+    result.history = history.model_copy(update={"replaced": result.spans})
     check(session, transcript, recipe, result)
     if decision:
         reviewed = {

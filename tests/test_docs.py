@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from corpus.history import Held, History, TurnHistory
+from corpus.history import Held, History, Replaced, TurnHistory
 from generation.review import Review
 from generation.rows import Failure
 from hybridtune.calls import CallStore
@@ -44,7 +44,8 @@ SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", 
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
     "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/",
-    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "variants/*", "eval/*.json*", "eval/report.html",
+    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "variants/*", "eval/*.json*",
+    "eval/report.html",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
     "my.yaml", "checks.yaml",
@@ -283,7 +284,7 @@ def test_configuration_keys_exist(document: Path) -> None:
     [
         *(("run-folder", kind) for kind in (Session, Persona, Scenario, Judgment, Message)),
         *(("run-folder", kind) for kind in (Evidence, Review, Failure)),
-        *(("run-folder", kind) for kind in (History, TurnHistory, Held, ReviewEvent)),
+        *(("run-folder", kind) for kind in (History, TurnHistory, Replaced, Held, ReviewEvent)),
         *(("domains", kind) for kind in (DomainSettings, Rubric)),
     ],
     ids=lambda value: getattr(value, "__name__", value),

@@ -15,15 +15,14 @@ AGES = tuple(
         (
             "years old",
             0.95,
-            rf"(?<![\w.])(?P<age>{NINETY})(?P<unit>[ -]years?[ -]old|[ -]?yrs?[ -]old| years of"
-            rf" age|"
-            rf" ?y/?o\b)",
+            rf"(?<![\w.])(?P<age>{NINETY})(?P<unit>[ -]years?[ -]old|[ -]?yrs?[ -]old|"
+            r" years of age| ?y/?o\b)",
         ),
         (
             "aged",
             0.85,
-            rf"\b(?:aged|turned|turning|turns|the age of|at age) (?P<age>{NINETY})\b(?![ -]?(?:%"
-            rf"|percent|degrees))",
+            rf"\b(?:aged|turned|turning|turns|the age of|at age) (?P<age>{NINETY})\b"
+            r"(?![ -]?(?:%|percent|degrees))",
         ),
         (
             "is",

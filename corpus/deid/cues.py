@@ -16,17 +16,18 @@ CALLINGS = frozenset(
 KIN = frozenset(
     each(
         "sister brother wife husband son daughter friend boss partner boyfriend girlfriend"
-        " mother father mom mum dad cousin aunt uncle niece nephew fiancé fiancee fiancé ex"
+        " mother father mom mum dad cousin aunt uncle niece nephew fiancé fiancée fiancee ex"
         " roommate flatmate neighbor neighbour therapist counselor sponsor manager supervisor"
         " doctor dog cat stepdad stepmom mate colleague coworker grandson granddaughter"
         " grandmother grandfather baby boy girl kid buddy twin teacher coach psychiatrist nurse"
         " dentist"
     )
 )
-OWNERS = frozenset(each(
-        "my your his her our their old new best older younger little big oldest youngest a the"
-        " this ex-"
-    ))  # fmt: skip
+OWNERS = frozenset(
+    each(
+        "my your his her our their old new best older younger little big oldest youngest a the this"
+    )
+)
 GREETINGS = frozenset(
     each(
         "hi hello hey hiya howdy thanks you bye goodbye welcome dear morning afternoon evening"

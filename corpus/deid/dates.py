@@ -74,8 +74,7 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
             "told month",
             0.6,
             rf"(?<!\w)(?:in|since|last|next|until|till|before|after|during|through|from|to|of|early"
-            rf"|late|mid|by"
-            rf"|around|every|this) (?P<month>{FULL_MONTH})\b",
+            rf"|late|mid|by|around|every|this) (?P<month>{FULL_MONTH})\b",
         ),
         ("month", 0.55, rf"\b(?P<month>{FULL_MONTH})\b"),
         (

@@ -19,26 +19,25 @@ SUFFIX = (
 ROOM = r"(?:,? (?:apt|apartment|unit|suite|flat|ste|room|#)\.? ?#?\d{0,5}[a-z]?\b)?"
 # Words that never stand inside a street's name; they keep "5 minutes on the way" out.
 PLAIN = (
-    r"(?!(?:the|a|an|my|your|his|her|their|our|this|that|in|on|at|to|of|or|and|by|for|off|down|up"
-    r"|out"
-    r"|from|with|is|was|it|i|he|she|we|they|you|so|way|minutes?|hours?|days?|weeks?|months?|years?"
+    r"(?!(?:the|a|an|my|your|his|her|their|our|this|that|in|on|at|to|of|or|and|by|for|off|down"
+    r"|up|out|from|with|is|was|it|i|he|she|we|they|you|so|way|minutes?|hours?|days?|weeks?|months?|years?"
     r"|times?|percent|more|other|people|blocks?|miles?|drinks?|pounds?|dollars?|o'?clock)\b)"
 )
 STREETS: tuple[tuple[Kind, str, float, re.Pattern[str]], ...] = (
     ("street", "number and street", 0.93, re.compile(
-        rf"(?<![\w.$-])\d{{1,6}}[a-z]? (?:{PLAIN}[\w.'-]{{1,30}} ){{1,4}}?{SUFFIX}\b\.?(?! (?:of"
-        rf"|to|too|more|I)\b){ROOM}",
+        rf"(?<![\w.$-])\d{{1,6}}[a-z]? (?:{PLAIN}[\w.'-]{{1,30}} ){{1,4}}?{SUFFIX}\b\.?"
+        rf"(?! (?:of|to|too|more|I)\b){ROOM}",
         re.IGNORECASE)),
     ("street", "street", 0.8, re.compile(
-        r"\b(?!The|My|This|That|Her|His|Our|Your|Main|Wall|High|Sesame|No|One|Any|By|In|On"
-        r"|Half)(?:(?!The )[A-Z][\w']{2,30} ){1,2}"
+        r"\b(?!(?:The|My|This|That|Her|His|Our|Your|Main|Wall|High|Sesame|No|One|Any|By|In|On"
+        r"|Half)\b)(?:(?!The )[A-Z][\w']{2,30} ){1,2}"
         r"(?:Street|Avenue|Ave|Road|Drive|Lane|Boulevard|Blvd|Court|Terrace|Circle|Parkway"
         r"|Highway|Crescent)\b" + ROOM)),
     ("street", "box", 0.95, re.compile(r"\bp\.? ?o\.? box \d{1,8}\b", re.IGNORECASE)),
     ("zip", "United Kingdom", 0.75, re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")),
     ("zip", "Canada", 0.8, re.compile(r"\b[A-Z]\d[A-Z] \d[A-Z]\d\b")),
     ("city", "county", 0.85, re.compile(
-        r"\b(?!The|My|This|Our|Your|In|Every)[A-Z][\w']{2,30}(?: [A-Z][\w']{2,30})? (?:County"
+        r"\b(?!(?:The|My|This|Our|Your|In|Every)\b)[A-Z][\w']{2,30}(?: [A-Z][\w']{2,30})? (?:County"
         r"|Parish|Township)\b")),
 )  # fmt: skip
 TAILS = frozenset(
@@ -68,8 +67,8 @@ LIVED = re.compile(
 )
 ORGANISATIONS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ("school", 0.85, re.compile(
-        r"\b(?:University|College|Institute|Academy) (?:of|at) (?:the"
-        r" )?[A-Z][\w']{1,30}(?:[ -][A-Z][\w']{1,30}){0,3}")),
+        r"\b(?:University|College|Institute|Academy) (?:of|at) (?:the )?"
+        r"[A-Z][\w']{1,30}(?:[ -][A-Z][\w']{1,30}){0,3}")),
     ("institution", 0.8, re.compile(
         r"\b(?!(?:The|My|This|That|Our|Your|His|Her|In|At|To|And|But|So|High|Middle|Elementary"
         r"|Junior|Senior"

@@ -54,9 +54,8 @@ CUES: tuple[tuple[Kind, str, int], ...] = (
     (
         "code",
         r"(?:case|docket|claim|student|employee|staff|badge|inmate|booking|file|client|order|ticket"
-        r"|confirmation|reference|tracking) (?:id|number|no\b|code|#)|password|passcode|\bmy"
-        r" pin\b|pin code"
-        r"|pin number",
+        r"|confirmation|reference|tracking) (?:id|number|no\b|code|#)|password|passcode"
+        r"|\bmy pin\b|pin code|pin number",
         3,
     ),
 )

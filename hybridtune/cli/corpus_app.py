@@ -5,16 +5,27 @@ from typing import Annotated
 
 import typer
 
-from hybridtune.cli.options import (
-    DECISIONS,
-    EXPORTS,
-    FORMATS,
-    KINDS,
-    LEVELS,
-    PRESETS,
-    RIGHTS,
-    one_of,
+from hybridtune.cli.import_options import (
+    Authority,
+    Base,
+    CounselorLabels,
+    DomainName,
+    Format,
+    Keys,
+    Kind,
+    Level,
+    Limit,
+    MappingFile,
+    NoDeidentify,
+    Out,
+    Paths,
+    PatientLabels,
+    Preset,
+    Rights,
+    RightsNote,
+    Seed,
 )
+from hybridtune.cli.options import DECISIONS, EXPORTS, RIGHTS, one_of
 
 corpus_app = typer.Typer(
     help="Look at imported sessions, decide about those that wait, export them.",
@@ -24,84 +35,24 @@ corpus_app = typer.Typer(
 
 
 def import_(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATHS...", help="Files, folders, globs or zip archives."),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Where the sessions go (JSONL).")
-    ] = Path("real.jsonl"),
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="auto, captions (VTT, SRT), json3, whisper, text, docx, pdf, table (CSV, TSV, "
-            "parquet), esconv, chat (ShareGPT, OpenAI), qa.",
-            autocompletion=one_of(FORMATS),
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Columns of a known table: {', '.join(PRESETS)}.", autocompletion=one_of(PRESETS)
-        ),
-    ] = None,
-    source_kind: Annotated[
-        str | None,
-        typer.Option(
-            help="roleplay (the default), consented, clinical or public-qa.",
-            autocompletion=one_of(KINDS),
-        ),
-    ] = None,
-    authority: Annotated[
-        str | None,
-        typer.Option(help="For clinical material: the approval under which you process it."),
-    ] = None,
-    rights: Annotated[
-        str | None,
-        typer.Option(
-            help=f"What you may do with it: {', '.join(RIGHTS)}; `corpus export` obeys it.",
-            autocompletion=one_of(RIGHTS),
-        ),
-    ] = None,
-    rights_note: Annotated[
-        str | None, typer.Option(help="The licence, contract or consent form itself.")
-    ] = None,
-    disfluencies: Annotated[
-        str | None,
-        typer.Option(
-            help="What of um, uh and stutters stays: keep, light (the default), medium.",
-            autocompletion=one_of(LEVELS),
-        ),
-    ] = None,
-    counselor_label: Annotated[
-        list[str] | None, typer.Option(help="A speaker label of the counselor. May be repeated.")
-    ] = None,
-    patient_label: Annotated[
-        list[str] | None, typer.Option(help="A speaker label of the patient. May be repeated.")
-    ] = None,
-    no_deidentify: Annotated[
-        bool, typer.Option("--no-deidentify", help="Leave names, places and numbers as they are.")
-    ] = False,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="Also write what was replaced by what into this file (mode 0600)."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many sessions, drawn.")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="CONFIG", help="Start from the corpus section of this experiment."),
-    ] = None,
-    domain: Annotated[str, typer.Option(help="A domain pack, for its labels.")] = "therapy",
-    seed: Annotated[int, typer.Option(help="Behind pseudonyms and the draw.")] = 0,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any other key, e.g. --set corpus.filters.min_turns=6. May be repeated.",
-        ),
-    ] = None,
+    paths: Paths = None,
+    out: Out = Path("real.jsonl"),
+    format_: Format = None,
+    preset: Preset = None,
+    source_kind: Kind = None,
+    authority: Authority = None,
+    rights: Rights = None,
+    rights_note: RightsNote = None,
+    disfluencies: Level = None,
+    counselor_label: CounselorLabels = None,
+    patient_label: PatientLabels = None,
+    no_deidentify: NoDeidentify = False,
+    mapping: MappingFile = None,
+    limit: Limit = None,
+    config: Base = None,
+    domain: DomainName = "therapy",
+    seed: Seed = 0,
+    overrides: Keys = None,
 ) -> None:
     """Turn transcripts into clean, de-identified sessions: captions, text, tables, chats, ...
 
