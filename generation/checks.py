@@ -4,12 +4,15 @@ A draft that fails one is rejected with that reason before a ranking is asked fo
 patterns of its own in `checks.yaml`, as `leaks: [regular expression, ...]`.
 """
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
+from generation.execution import Executor, executor_of
 from generation.overlap import HELD_OUT_SHARED, HeldOut, grams, words
 from hybridtune.domain import Domain
 from hybridtune.errors import DomainError
@@ -38,11 +41,13 @@ class Standards:
         leaks: patterns that must not occur.
         instructions: the runs of words of the counselor's system prompt.
         held_out: the evaluation scenarios.
+        executor: what runs the drafts' queries, in packs that teach to write them.
     """
 
     leaks: tuple[re.Pattern[str], ...]
     instructions: frozenset[str]
     held_out: HeldOut
+    executor: Executor | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,14 @@ class Draft:
         messages: the conversation, without a system message.
         exchanges: how many were asked for.
         cut_turns: how many turns the token limit cut off.
+        evidence: what checks found that the draft's provenance has to say.
     """
 
     messages: tuple[Message, ...]
     exchanges: int
     cut_turns: int
     standards: Standards
+    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 def alternation(draft: Draft) -> str | None:
@@ -113,9 +120,9 @@ def truncated(draft: Draft) -> str | None:
 
 
 def too_short(draft: Draft) -> str | None:
-    """At least half of the exchanges asked for, and never fewer than two."""
+    """At least half of the exchanges asked for, and never fewer than two, unless one was asked."""
     count = exchanges(draft.messages)
-    least = max(2, -(-draft.exchanges // 2))
+    least = max(min(2, draft.exchanges), -(-draft.exchanges // 2))
     return f"{count} exchanges of {draft.exchanges} asked" if count < least else None
 
 
@@ -129,6 +136,19 @@ def held_out(draft: Draft) -> str | None:
     """No draft may share long runs of words with an evaluation scenario."""
     near = draft.standards.held_out.too_close(*(message.content for message in draft.messages))
     return f"shares its words with {near}" if near else None
+
+
+def execution(draft: Draft) -> str | None:
+    """Every reply of a pack with a graph is a query that runs and finds something."""
+    executor = draft.standards.executor
+    queries = [message.content for message in draft.messages if message.role == "assistant"]
+    for query in queries if executor else ():
+        assert executor
+        found = executor.run(query)
+        if found.reason:
+            return f"{found.reason}: {found.detail}"
+        draft.evidence.setdefault("execution", []).append(found.evidence)
+    return None
 
 
 CHECKS: dict[str, Callable[[Draft], str | None]] = {
@@ -150,11 +170,17 @@ CHECKS: dict[str, Callable[[Draft], str | None]] = {
 def examine(draft: Draft) -> tuple[list[str], tuple[str, str] | None]:
     """The names of the checks passed, up to the first that fails, and that one with its reason."""
     passed: list[str] = []
-    for name, check in CHECKS.items():
+    executed = {"execution": execution} if draft.standards.executor else {}
+    for name, check in {**CHECKS, **executed}.items():
         if problem := check(draft):
             return passed, (name, problem)
         passed.append(name)
     return passed, None
+
+
+async def examined(draft: Draft) -> tuple[list[str], tuple[str, str] | None]:
+    """As `examine`; while a query of the draft runs, other rows go on."""
+    return await asyncio.to_thread(examine, draft) if draft.standards.executor else examine(draft)
 
 
 def exchanges(messages: tuple[Message, ...]) -> int:
@@ -166,7 +192,8 @@ def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
     """The standards of a domain, with the patterns of its own `checks.yaml` if it has one.
 
     Raises:
-        DomainError: a pattern of the pack is not a regular expression.
+        DomainError: a pattern of the pack is not a regular expression, or its graph is broken.
+        ConfigError: the pack has a graph, and the database is not installed.
     """
     settings = domain.settings
     names = "|".join(map(re.escape, (settings.patient, settings.counselor)))
@@ -177,4 +204,5 @@ def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
         leaks = tuple(re.compile(pattern, re.IGNORECASE) for pattern in [*ours, *own])
     except (re.error, TypeError) as error:
         raise DomainError(f"leaks: {error}", where=str(path)) from None
-    return Standards(leaks, frozenset(grams(domain.system_prompt, 8)), held_out)
+    instructions = frozenset(grams(domain.system_prompt, 8))
+    return Standards(leaks, instructions, held_out, executor_of(domain))

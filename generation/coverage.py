@@ -1,21 +1,33 @@
-"""Who is asked for: a theme, a value of every axis and a length for each row, spread exactly.
+"""Who is asked for: a theme, a value of every axis and the lengths for each row, in exact quotas.
 
-Reads the pack's `taxonomy/themes.yaml` and `taxonomy/axes.yaml` through the domain. Values are laid
-out in permuted blocks: each block holds every value once, in a seeded order. So every value's count
-is exact at any number of rows, and asking for more rows later leaves the earlier ones as they are.
+Reads the pack's taxonomy (see `generation.space`) and, where lengths come from it, the real corpus.
+
+A value's quota among N rows is N times its share: exactly, where that is whole, else one of the two
+whole numbers beside it. That is what rows can keep while asking for more rows later leaves the
+earlier ones as they are; `generation.quotas` and `generation.arrange` say how it is kept, and what
+forbidden combinations and floors may cost on the way from one block's end to the next.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from fractions import Fraction
+from itertools import chain, islice
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
 
+from generation.arrange import Rules, arranged
+from generation.lengths import length_shares
+from generation.quotas import apportion, series
+from generation.space import THEME, load_space
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
-from hybridtune.errors import DomainError
 from hybridtune.seeds import derive
 
-AnyValue = TypeVar("AnyValue")
+LENGTH = "exchanges"
+"""The lengths' name beside the axes; its counts are of sessions, not of rows."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +47,40 @@ class Row:
     exchanges: tuple[int, ...]
 
 
-def plan_rows(domain: Domain, settings: GenerationSettings, seed: int) -> list[Row]:
-    """The rows of a whole generation, in order."""
+def iter_rows(
+    domain: Domain, settings: GenerationSettings, seed: int, real: Path | None = None
+) -> Iterator[Row]:
+    """The rows of a whole generation, in order, one at a time.
+
+    Args:
+        domain: the pack.
+        settings: how many sessions, and of what lengths.
+        seed: the experiment's.
+        real: the run's `corpus/real.jsonl`, for `lengths: corpus`.
+
+    Raises:
+        DomainError, DataError: at once, where pack or corpus do not do.
+    """
+    values = arranged(load_space(domain), derive(seed, "generation", "plan"))
+    parts = length_shares(settings, real)
+    if not settings.sessions:
+        return iter(())
+    lengths = series(parts, random.Random(derive(seed, "generation", "lengths")))
+    asked = (copy.value for copy in islice(lengths, settings.sessions))
     share = settings.scenarios_per_persona
     count = -(-settings.sessions // share)
-    themes = spread(theme_names(domain), count, derive(seed, "generation", "themes"))
-    axes = {
-        name: spread(values, count, derive(seed, "generation", "axis", name))
-        for name, values in axis_values(domain).items()
-    }
-    lengths = spread(
-        range(settings.min_exchanges, settings.max_exchanges + 1),
-        settings.sessions,
-        derive(seed, "generation", "lengths"),
+    values = chain([next(values)], values)  # the first block is laid now, not in mid-run
+    return (
+        Row(index, row.pop(THEME), row, tuple(islice(asked, share)))
+        for index, row in enumerate(islice(values, count))
     )
-    return [
-        Row(
-            index=index,
-            theme=themes[index],
-            axes={name: values[index] for name, values in axes.items()},
-            exchanges=tuple(lengths[index * share : (index + 1) * share]),
-        )
-        for index in range(count)
-    ]
 
 
-def spread(values: Sequence[AnyValue], count: int, seed: int) -> list[AnyValue]:
-    """`count` values in permuted blocks; a longer list with the same seed starts with this one."""
-    laid: list[AnyValue] = []
-    block = 0
-    while len(laid) < count:
-        order = list(values)
-        random.Random(derive(seed, block)).shuffle(order)
-        laid += order
-        block += 1
-    return laid[:count]
+def plan_rows(
+    domain: Domain, settings: GenerationSettings, seed: int, real: Path | None = None
+) -> list[Row]:
+    """All rows of `iter_rows` at once."""
+    return list(iter_rows(domain, settings, seed, real))
 
 
 def theme_names(domain: Domain) -> list[str]:
@@ -77,16 +88,96 @@ def theme_names(domain: Domain) -> list[str]:
     return [str(theme) for theme in domain.words("taxonomy/themes")]
 
 
-def axis_values(domain: Domain) -> dict[str, list[str]]:
-    """The values of every axis of `taxonomy/axes.yaml`.
+def all_shares(
+    domain: Domain, settings: GenerationSettings, real: Path | None = None
+) -> dict[str, dict[str, Fraction]]:
+    """Axis -> value -> share; `theme` first, `exchanges` last."""
+    lengths = {str(n): part for n, part in length_shares(settings, real).items()}
+    axes = {axis: dict(parts) for axis, parts in load_space(domain).axes.items()}
+    return {**axes, LENGTH: lengths}
 
-    Raises:
-        DomainError: an axis is not a list of values.
+
+def quotas(
+    domain: Domain, settings: GenerationSettings, count: int, real: Path | None = None
+) -> dict[str, dict[str, int]]:
+    """Axis -> value -> how many of `count` rows, by largest remainders; lengths of sessions."""
+    sessions = min(count * settings.scenarios_per_persona, settings.sessions)
+    return {
+        axis: apportion(sessions if axis == LENGTH else count, parts)
+        for axis, parts in all_shares(domain, settings, real).items()
+    }
+
+
+def coverage_table(
+    rows: Iterable[Row], domain: Domain, settings: GenerationSettings, real: Path | None = None
+) -> dict[str, Any]:
+    """Asked against due: every value of every axis, the floors, and the forbidden combinations.
+
+    `met` says that a quota is kept as this module's docstring defines it; `exact_every` is the
+    number of rows at whose multiples all themes and axes are exact, or None if that is far off.
     """
-    found: dict[str, list[str]] = {}
-    for name, values in domain.words("taxonomy/axes").items():
-        if not isinstance(values, list) or not values:
-            where = str(domain.path / "taxonomy" / "axes.yaml")
-            raise DomainError(f"{name}: not a list of values", where=where)
-        found[str(name)] = [str(value) for value in values]
-    return found
+    space = load_space(domain)
+    found: dict[str, Counter[str]] = {}
+    forbidden, total = 0, 0
+    rare = [0] * len(space.rare)
+    for row in rows:
+        total += 1
+        values = {THEME: row.theme, **row.axes}
+        for axis, value in values.items():
+            found.setdefault(axis, Counter())[value] += 1
+        found.setdefault(LENGTH, Counter()).update(map(str, row.exchanges))
+        forbidden += any(has(values, each) for each in space.forbidden)
+        for number, each in enumerate(space.rare):
+            rare[number] += has(values, each.when)
+    axes = {
+        axis: counted(parts, found.get(axis, Counter()))
+        for axis, parts in all_shares(domain, settings, real).items()
+    }
+    floors = [
+        {"when": each.name, "share": float(each.share), "asked": asked,
+         "floor": floor(total * each.share), "met": asked >= floor(total * each.share)}
+        for each, asked in zip(space.rare, rare, strict=True)
+    ]  # fmt: skip
+    return {
+        "rows": total,
+        "axes": axes,
+        "floors": floors,
+        "forbidden": forbidden,
+        "exact_every": Rules(space).exact_every,
+        "met": not forbidden
+        and all(value["met"] for values in axes.values() for value in values.values())
+        and all(each["met"] for each in floors),
+    }
+
+
+def has(values: Mapping[str, str], when: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a row has a combination."""
+    return all(values[axis] in allowed for axis, allowed in when.items())
+
+
+def counted(parts: Mapping[str, Fraction], found: Counter[str]) -> dict[str, dict[str, Any]]:
+    """Value -> share, quota, count, and whether the quota is kept."""
+    total = found.total()
+    due = apportion(total, parts)
+    return {
+        value: {
+            "share": round(float(part), 6),
+            "quota": due[value],
+            "asked": found[value],
+            "met": floor(total * part) <= found[value] <= ceil(total * part),
+        }
+        for value, part in parts.items()
+    }
+
+
+def decided(schema: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
+    """The persona schema for one row: what its axes decide is no longer the model's to choose."""
+    properties = dict(schema.get("properties", {}))
+    settled = [axis for axis in axes if axis in properties]
+    if not settled:
+        return dict(schema)
+    for axis in settled:
+        properties[axis] = {**properties[axis], "enum": [axes[axis]]}
+    required = list(schema.get("required", ()))
+    required += [axis for axis in settled if axis not in required]
+    return {**schema, "properties": properties, "required": required}

@@ -1,23 +1,41 @@
-"""Counts the calls and tokens of a model, task by task, for the report."""
+"""Counts the calls and tokens of a model, task by task: of one row, or of all."""
 
-from collections import defaultdict
+import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
+
+
+class Spent:
+    """Calls and tokens by task."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Counter[str]] = {}
+
+    def add(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Add what something else has spent."""
+        for task, spent in counts.items():
+            self.tasks.setdefault(task, Counter()).update(spent)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The sums, by task."""
+        return {task: dict(self.tasks[task]) for task in sorted(self.tasks)}
 
 
 class Meter:
     """A chat model that passes everything on and adds up what it cost.
 
     Replies out of the request cache count as what they cost when they were made, so the sums of a
-    resumed run are those of an uninterrupted one.
+    resumed run are those of an uninterrupted one; `fresh_tokens` are those of this process alone.
     """
 
     def __init__(self, model: ChatModel) -> None:
         self.model = model
-        self.tasks: dict[str, dict[str, int]] = defaultdict(
-            lambda: {"calls": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        )
+        self.spent = Spent()
+        self.fresh_tokens = 0
+        self.started = time.monotonic()
 
     @property
     def description(self) -> dict[str, Any]:
@@ -25,15 +43,18 @@ class Meter:
         return self.model.description
 
     @property
-    def completion_tokens(self) -> int:
-        """Tokens written so far, over all tasks."""
-        return sum(count["completion_tokens"] for count in self.tasks.values())
+    def speed(self) -> str:
+        """Tokens that the server has written a second since this meter was made."""
+        return f"{self.fresh_tokens / max(1e-9, time.monotonic() - self.started):,.0f} tokens/s"
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Answer one request; a failed one costs nothing that is known."""
         reply = await self.model.complete(request)
-        count = self.tasks[request.task]
-        count["calls"] += 1
-        count["prompt_tokens"] += reply.prompt_tokens
-        count["completion_tokens"] += reply.completion_tokens
+        spent = {
+            "calls": 1,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+        }
+        self.spent.add({request.task: spent})
+        self.fresh_tokens += 0 if reply.cached else reply.completion_tokens
         return reply

@@ -1,13 +1,12 @@
-"""Texts that are too near each other: drafts among themselves, and anything to what is held out.
+"""Runs of words, and what is too near to the held-out evaluation scenarios.
 
 Reads the held-out evaluation scenarios: the pack's `scenarios/evaluation.jsonl`, or the file that
 `evaluation.scenarios` names. All measures count runs of words, so they are exact and explainable.
 """
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,37 +49,6 @@ def text_grams(value: Any, size: int) -> set[str]:
     return {gram for text in strings(value) for gram in grams(text, size)}
 
 
-def near_duplicates(
-    sets: Sequence[set[str]], threshold: float = NEAR_DUPLICATE
-) -> dict[int, tuple[int, float]]:
-    """Those sets that resemble an earlier kept one: index -> (the earlier index, similarity).
-
-    Exact, without comparing all pairs: two sets of Jaccard similarity t share an element among the
-    rarest (1 - t) of either (prefix filtering; Bayardo, Ma and Srikant, WWW 2007).
-    """
-    frequency = Counter(gram for each in sets for gram in each)
-    index: dict[str, list[int]] = {}
-    found: dict[int, tuple[int, float]] = {}
-    for number, mine in enumerate(sets):
-        rarest = sorted(mine, key=lambda gram: (frequency[gram], gram))
-        prefix = rarest[: len(rarest) - math.ceil(threshold * len(rarest)) + 1]
-        candidates = sorted({other for gram in prefix for other in index.get(gram, ())})
-        similar = ((other, jaccard(mine, sets[other])) for other in candidates)
-        match = next((pair for pair in similar if pair[1] >= threshold), None)
-        if match:
-            found[number] = match
-            continue
-        for gram in prefix:
-            index.setdefault(gram, []).append(number)
-    return found
-
-
-def jaccard(one: set[str], other: set[str]) -> float:
-    """Shared elements over all elements; 0 for two empty sets."""
-    together = len(one | other)
-    return len(one & other) / together if together else 0.0
-
-
 class HeldOut:
     """The evaluation scenarios that nothing in the training data may resemble."""
 
@@ -102,15 +70,15 @@ class HeldOut:
         marks = {mark for part in parts for mark in (*text_grams(part, 8), all_words(part))}
         return Counter(number for mark in marks for number in self.index.get(mark, ()))
 
-    def most_shared(self, *parts: Any) -> int:
-        """The greatest number of runs of words shared with one scenario."""
-        return max(self.shared(parts).values(), default=0)
-
     def too_close(self, *parts: Any) -> str | None:
         """The scenario that these values resemble most, if they resemble one too much."""
+        return self.nearest(self.shared(parts))
+
+    def nearest(self, shared: Mapping[int, int]) -> str | None:
+        """Of the scenarios that share something, the one that shares most, if that is too much."""
         near = [
             (-count, self.ids[number])
-            for number, count in self.shared(parts).items()
+            for number, count in shared.items()
             if count >= self.limits[number]
         ]
         return min(near)[1] if near else None

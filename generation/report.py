@@ -1,124 +1,162 @@
 """What became of all rows, in numbers: the content of `generation/report.json`.
 
-Pure: from outcomes and decisions to one JSON value. The same inputs give the same bytes.
+Gathered in one pass over the rows, in memory only counts. The same rows give the same bytes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generation.checks import exchanges
+from generation.decisions import Decided
 from generation.overlap import HELD_OUT_SHARED, HeldOut
-from generation.review import Review
-from generation.rows import Chain, Failure, Outcome
+from generation.rows import Failure, Kind, Outcome
 from hybridtune.records import Session
 
+KINDS: tuple[Kind, ...] = ("persona", "scenario", "draft", "ranking")
 
-def report(
-    outcomes: Sequence[Outcome],
-    reviews: Sequence[Review],
-    synthetic: Sequence[Session],
-    failures: Sequence[Failure],
-    held_out: HeldOut,
-) -> dict[str, Any]:
+
+class Report:
     """All counts; who wrote and what it cost is added by the stage."""
-    chains = [chain for outcome in outcomes for chain in outcome.chains]
-    return {
-        "counts": counts(outcomes, chains, failures),
-        "synthetic": len(synthetic),
-        "reviews": tally(review.status for review in reviews),
-        "reasons": {
-            status: tally(review.reason for review in reviews if review.status == status)
-            for status in ("accepted", "flagged", "rejected")
-        },
-        "exchanges": {
-            "asked": tally(n for outcome in outcomes for n in outcome.row.exchanges),
-            "drafts": tally(exchanges(chain.draft.messages) for chain in chains if chain.draft),
-            "synthetic": tally(exchanges(session.messages) for session in synthetic),
-        },
-        "themes": coverage(outcomes, synthetic),
-        "axes": axes(outcomes),
-        "held_out": held_out_counts(chains, synthetic, held_out),
-    }
 
+    def __init__(self, held_out: HeldOut) -> None:
+        self.asked: Counter[str] = Counter()
+        self.written: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.synthetic = 0
+        self.statuses: Counter[str] = Counter()
+        self.reasons: dict[str, Counter[str]] = {
+            status: Counter() for status in ("accepted", "flagged", "rejected")
+        }
+        self.exchanges: dict[str, Counter[int]] = {
+            stage: Counter() for stage in ("asked", "drafts", "synthetic")
+        }
+        self.themes: dict[str, Counter[str]] = {}
+        self.axes: dict[str, dict[str, Counter[str]]] = {}
+        self.likeness = Likeness(held_out)
+        self.first_failure: Failure | None = None
 
-def counts(
-    outcomes: Sequence[Outcome], chains: Sequence[Chain], failures: Sequence[Failure]
-) -> dict[str, dict[str, int]]:
-    """For each kind of record: asked = written + failed. A missing ranking counts as failed."""
-    written = {
-        "persona": sum(outcome.persona is not None for outcome in outcomes),
-        "scenario": sum(chain.scenario is not None for chain in chains),
-        "draft": sum(chain.draft is not None for chain in chains),
-        "ranking": sum(bool(chain.ranking and chain.ranking.scores) for chain in chains),
-    }
-    asked = {
-        "persona": len(outcomes),
-        "scenario": len(chains),
-        "draft": len(chains),
-        "ranking": sum(chain.ranking is not None for chain in chains),
-    }
-    failed = Counter(failure.kind for failure in failures)
-    return {
-        kind: {"asked": asked[kind], "written": written[kind], "failed": failed[kind]}
-        for kind in ("persona", "scenario", "draft", "ranking")
-    }
+    def add(self, outcome: Outcome, decided: Sequence[Decided]) -> None:
+        """Count one row, with the decisions on all its drafts."""
+        self.count_records(outcome)
+        self.count_decisions(decided)
+        self.count_coverage(outcome, decided)
+        self.exchanges["asked"].update(outcome.row.exchanges)
+        self.likeness.add(outcome, decided)
 
+    def count_records(self, outcome: Outcome) -> None:
+        """For each kind of record: asked = written + failed. A missing ranking counts as failed."""
+        takes = [take for chain in outcome.chains for take in chain.takes]
+        failures = outcome.all_failures()
+        lost = Counter(failure.kind for failure in failures)
+        self.written["persona"] += outcome.persona is not None
+        self.written["scenario"] += sum(chain.scenario is not None for chain in outcome.chains)
+        self.written["draft"] += len(takes)
+        self.written["ranking"] += sum(bool(each.ranking and each.ranking.scores) for each in takes)
+        self.failed += lost
+        self.asked["persona"] += 1
+        self.asked["scenario"] += len(outcome.chains)
+        self.asked["draft"] += len(takes) + lost["draft"]
+        self.asked["ranking"] += sum(take.ranking is not None for take in takes)
+        self.first_failure = self.first_failure or next(iter(failures), None)
 
-def tally(values: Iterable[str | int]) -> dict[str, int]:
-    """How often each value occurs, sorted by value."""
-    found = Counter(values)
-    return {str(value): found[value] for value in sorted(found)}
+    def count_decisions(self, decided: Sequence[Decided]) -> None:
+        """Decisions by status and reason, and the lengths of what was decided on."""
+        for each in decided:
+            self.statuses[each.review.status] += 1
+            self.reasons[each.review.status][each.review.reason] += 1
+            length = exchanges(each.take.draft.messages)
+            self.exchanges["drafts"][length] += 1
+            if each.taken is not None:
+                self.synthetic += 1
+                self.exchanges["synthetic"][length] += 1
 
+    def count_coverage(self, outcome: Outcome, decided: Sequence[Decided]) -> None:
+        """Per theme: sessions asked for, drafted, and taken; per axis and value: personas.
 
-def coverage(outcomes: Sequence[Outcome], synthetic: Sequence[Session]) -> dict[str, Any]:
-    """Per theme: sessions asked for, drafted, and taken into the data."""
-    asked: Counter[str] = Counter()
-    drafted: Counter[str] = Counter()
-    for outcome in outcomes:
-        asked[outcome.row.theme] += len(outcome.chains)
-        drafted[outcome.row.theme] += sum(chain.draft is not None for chain in outcome.chains)
-    taken = Counter(session.provenance["theme"] for session in synthetic)
-    return {
-        theme: {"asked": asked[theme], "drafted": drafted[theme], "synthetic": taken[theme]}
-        for theme in sorted(asked)
-    }
-
-
-def axes(outcomes: Sequence[Outcome]) -> dict[str, dict[str, dict[str, int]]]:
-    """Per axis and value: personas asked for with it, written, and showing it under that name."""
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for outcome in outcomes:
+        Of personas, those asked for with the value, written, and showing it under that name.
+        """
+        theme = self.themes.setdefault(outcome.row.theme, Counter())
+        theme["asked"] += len(outcome.chains)
+        theme["drafted"] += sum(bool(chain.takes) for chain in outcome.chains)
+        theme["synthetic"] += sum(each.taken is not None for each in decided)
         for axis, value in outcome.row.axes.items():
-            count = found.setdefault(axis, {}).setdefault(
-                value, {"asked": 0, "written": 0, "shown": 0}
-            )
+            count = self.axes.setdefault(axis, {}).setdefault(value, Counter())
             count["asked"] += 1
             if outcome.persona:
                 count["written"] += 1
                 count["shown"] += outcome.persona.persona.get(axis) == value
-    return {axis: dict(sorted(values.items())) for axis, values in found.items()}
+
+    def content(self) -> dict[str, Any]:
+        """The report as JSON."""
+        counts = {"asked": self.asked, "written": self.written, "failed": self.failed}
+        return {
+            "counts": {
+                kind: {name: count[kind] for name, count in counts.items()} for kind in KINDS
+            },
+            "synthetic": self.synthetic,
+            "reviews": tally(self.statuses),
+            "reasons": {status: tally(count) for status, count in self.reasons.items()},
+            "exchanges": {stage: tally(count) for stage, count in self.exchanges.items()},
+            "themes": {
+                theme: columns(self.themes[theme], "asked", "drafted", "synthetic")
+                for theme in sorted(self.themes)
+            },
+            "axes": {
+                axis: {
+                    value: columns(values[value], "asked", "written", "shown")
+                    for value in sorted(values)
+                }
+                for axis, values in self.axes.items()
+            },
+            "held_out": self.likeness.content(),
+        }
 
 
-def held_out_counts(
-    chains: Sequence[Chain], synthetic: Sequence[Session], held_out: HeldOut
-) -> dict[str, Any]:
+class Likeness:
     """What was removed for its likeness to an evaluation scenario, and the proof over the rest.
 
     `most_shared` and `disjoint` are measured anew on everything that goes on to training: the
     conversations, and their scenarios with their personas.
     """
-    left = [part for session in synthetic for part in (told(session), said(session))]
-    return {
-        "scenarios": len(held_out.ids),
-        "limit_shared_8grams": HELD_OUT_SHARED,
-        "scenarios_removed": sum(chain.removed is not None for chain in chains),
-        "drafts_removed": sum(
-            chain.problem is not None and chain.problem[0] == "held_out" for chain in chains
-        ),
-        "most_shared": max((held_out.most_shared(*parts) for parts in left), default=0),
-        "disjoint": not any(held_out.too_close(*parts) for parts in left),
-    }
+
+    def __init__(self, held_out: HeldOut) -> None:
+        self.held_out = held_out
+        self.scenarios_removed = self.drafts_removed = self.most_shared = 0
+        self.disjoint = True
+
+    def add(self, outcome: Outcome, decided: Iterable[Decided]) -> None:
+        """Look at one row."""
+        self.scenarios_removed += sum(chain.removed is not None for chain in outcome.chains)
+        for each in decided:
+            problem = each.take.problem
+            self.drafts_removed += problem is not None and problem[0] == "held_out"
+            if each.taken is not None:
+                for parts in (told(each.taken), said(each.taken)):
+                    shared = self.held_out.shared(parts)
+                    self.most_shared = max(self.most_shared, *shared.values(), 0)
+                    self.disjoint = self.disjoint and not self.held_out.nearest(shared)
+
+    def content(self) -> dict[str, Any]:
+        """The proof as JSON."""
+        return {
+            "scenarios": len(self.held_out.ids),
+            "limit_shared_8grams": HELD_OUT_SHARED,
+            "scenarios_removed": self.scenarios_removed,
+            "drafts_removed": self.drafts_removed,
+            "most_shared": self.most_shared,
+            "disjoint": self.disjoint,
+        }
+
+
+def tally(found: Mapping[Any, int]) -> dict[str, int]:
+    """How often each value occurs, sorted by value."""
+    return {str(value): found[value] for value in sorted(found)}
+
+
+def columns(count: Mapping[str, int], *names: str) -> dict[str, int]:
+    """Some counts in this order, those that are nought too."""
+    return {name: count[name] for name in names}
 
 
 def told(session: Session) -> list[Any]:

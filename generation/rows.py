@@ -5,17 +5,22 @@ come, so that what was asked for is always what was written plus what failed.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
-from generation.checks import Draft, Standards, examine
+from generation.checks import Draft, Standards, examined
 from generation.coverage import Row
+from generation.meter import Meter
 from generation.writer import Writer, persona_id, row_id
-from hybridtune.errors import CallError
+from hybridtune.errors import CallError, HybridtuneError
 from hybridtune.records import Judgment, Persona, Record, Scenario, Session
 
 Kind = Literal["persona", "scenario", "draft", "ranking"]
+End = Literal["done", "failed", "spared"]
+Heard = Callable[[Kind, End], None]
+"""Hears of each record as it ends; a ranking that need not be asked for is spared."""
+AnyResult = TypeVar("AnyResult")
 
 
 class Failure(Record):
@@ -32,106 +37,208 @@ class Failure(Record):
     reason: str
 
 
-@dataclass
-class Chain:
-    """What became of one session of a row; what it did not come to stays empty.
+class Take(Record):
+    """One draft over a scenario: the only one, or one of the best-of-n.
+
+    Attributes:
+        problem: the check that the draft failed, and what is wrong.
+        ranking: of a draft that passed the checks.
+    """
+
+    draft: Session
+    problem: tuple[str, str] | None = None
+    ranking: Judgment | None = None
+
+
+class Chain(Record):
+    """What became of one scenario of a row; what it did not come to stays empty.
 
     Attributes:
         removed: the evaluation scenario that this chain's scenario was too near to.
-        problem: the check that the draft failed, and what is wrong.
     """
 
     scenario: Scenario | None = None
     removed: str | None = None
-    draft: Session | None = None
-    problem: tuple[str, str] | None = None
-    ranking: Judgment | None = None
-    failures: list[Failure] = field(default_factory=list)
+    takes: tuple[Take, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
-@dataclass
-class Outcome:
-    """All that became of a row."""
+class Outcome(Record):
+    """All that became of a row.
+
+    Attributes:
+        tries: how many personas were asked for, one more for each that was like another row's.
+        whole: whether nothing is left that another attempt at the same calls might bring.
+        tokens: calls and tokens of the row, by task.
+    """
 
     row: Row
     persona: Persona | None
-    chains: list[Chain]
-    failures: list[Failure]
+    chains: tuple[Chain, ...]
+    failures: tuple[Failure, ...]
+    tries: int
+    whole: bool
+    tokens: dict[str, dict[str, int]]
+
+    def all_failures(self) -> list[Failure]:
+        """The persona's first, then those that it took with it."""
+        return [*self.failures, *(each for chain in self.chains for each in chain.failures)]
 
 
-async def write_row(
-    writer: Writer, row: Row, standards: Standards, done: Callable[[Chain], None]
-) -> Outcome:
-    """Ask for everything of a row; `done` hears of each chain as it ends."""
+@dataclass(frozen=True)
+class Work:
+    """What all rows of a run share."""
 
-    async def run(number: int) -> Chain:
-        chain = await write_chain(writer, row, number, persona, standards)
-        done(chain)
-        return chain
+    writer: Writer
+    standards: Standards
+    heard: Heard
 
-    numbers = range(len(row.exchanges))
-    try:
-        persona = await writer.persona(row)
-    except CallError as error:
-        reason = str(error)
-        chains = [
-            Chain(failures=lost(row, number, "persona", reason, "scenario", "draft"))
-            for number in numbers
+    def lost(
+        self, row: Row, number: int, stage: Kind, reason: str, *kinds: Kind
+    ) -> tuple[Failure, ...]:
+        """A failure for each record that now will not come; of drafts, as many as were asked."""
+        samples = range(self.writer.settings.best_of)
+        names = [
+            (kind, record_id(kind, row, number, sample))
+            for kind in kinds
+            for sample in (samples if kind == "draft" else (0,))
         ]
-        for chain in chains:
-            done(chain)
-        return Outcome(row, None, chains, lost(row, 0, "persona", reason, "persona"))
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run(number)) for number in numbers]
-    return Outcome(row, persona, [task.result() for task in tasks], [])
+        for kind, _ in names:
+            self.heard(kind, "failed")
+            if kind == "draft":
+                self.heard("ranking", "spared")
+        return tuple(
+            Failure(kind=kind, id=name, row=row.index, stage=stage, reason=reason)
+            for kind, name in names
+        )
 
 
-async def write_chain(
-    writer: Writer, row: Row, number: int, persona: Persona, standards: Standards
-) -> Chain:
-    """Scenario, session, checks and ranking, as far as they come."""
+async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
+    """Ask for everything of a row, its persona `tries` times: see `Writer.persona`."""
+    meter = Meter(work.writer.teacher)
+    work = replace(work, writer=replace(work.writer, teacher=meter))
     try:
-        scenario = await writer.scenario(row, number, persona)
+        persona = await work.writer.persona(row, tries)
     except CallError as error:
-        return Chain(failures=lost(row, number, "scenario", str(error), "scenario", "draft"))
-    near = standards.held_out.too_close(scenario.scenario, scenario.persona)
+        failed = without_persona(work, row, str(error), tries)
+        return failed.model_copy(update={"tokens": meter.spent.counts()})
+    work.heard("persona", "done")
+    chains = await together(
+        write_chain(work, row, number, persona) for number in range(len(row.exchanges))
+    )
+    return Outcome(
+        row=row,
+        persona=persona,
+        chains=tuple(chains),
+        failures=(),
+        tries=tries,
+        # A scenario that was removed comes again whenever it is asked for; a failed call may not.
+        whole=not any(chain.failures and chain.removed is None for chain in chains),
+        tokens=meter.spent.counts(),
+    )
+
+
+def without_persona(work: Work, row: Row, reason: str, tries: int) -> Outcome:
+    """A row whose persona did not come, or may not stay, with all that it takes with it."""
+    chains = (
+        Chain(failures=work.lost(row, number, "persona", reason, "scenario", "draft"))
+        for number in range(len(row.exchanges))
+    )
+    return Outcome(
+        row=row,
+        persona=None,
+        chains=tuple(chains),
+        failures=work.lost(row, 0, "persona", reason, "persona"),
+        tries=tries,
+        whole=False,
+        tokens={},
+    )
+
+
+async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Chain:
+    """Scenario, drafts, checks and rankings, as far as they come."""
+    lost: tuple[Kind, ...] = ("scenario", "draft")
+    try:
+        scenario = await work.writer.scenario(row, number, persona)
+    except CallError as error:
+        return Chain(failures=work.lost(row, number, "scenario", str(error), *lost))
+    near = work.standards.held_out.too_close(scenario.scenario, scenario.persona)
     if near:
         reason = f"too near to the evaluation scenario {near}"
-        return Chain(
-            removed=near, failures=lost(row, number, "scenario", reason, "scenario", "draft")
-        )
+        return Chain(removed=near, failures=work.lost(row, number, "scenario", reason, *lost))
+    work.heard("scenario", "done")
+    samples = range(work.writer.settings.best_of)
+    taken = await together(write_take(work, row, number, sample, scenario) for sample in samples)
+    return Chain(
+        scenario=scenario,
+        takes=tuple(take for take, _ in taken if take),
+        failures=tuple(failure for _, failures in taken for failure in failures),
+    )
+
+
+async def write_take(
+    work: Work, row: Row, number: int, sample: int, scenario: Scenario
+) -> tuple[Take | None, tuple[Failure, ...]]:
+    """One draft with its checks and, where it passes them, its ranking."""
+
+    def failed(kind: Kind, reason: str) -> tuple[Failure, ...]:
+        name = record_id(kind, row, number, sample)
+        work.heard(kind, "failed")
+        return (Failure(kind=kind, id=name, row=row.index, stage=kind, reason=reason),)
+
     try:
-        written = await writer.session(row, number, scenario)
+        written = await work.writer.session(row, number, scenario, sample)
     except CallError as error:
-        return Chain(scenario, failures=lost(row, number, "draft", str(error), "draft"))
+        work.heard("ranking", "spared")
+        return None, failed("draft", str(error))
+    work.heard("draft", "done")
     asked = row.exchanges[number]
-    passed, problem = examine(Draft(written.session.messages, asked, written.cut_turns, standards))
-    chain = Chain(scenario, draft=with_checks(written.session, passed), problem=problem)
-    if problem is None:
-        chain.ranking = await writer.ranking(row, number, written.session)
-        if chain.ranking.missing is not None:
-            chain.failures = lost(row, number, "ranking", chain.ranking.missing, "ranking")
-    return chain
+    draft = Draft(written.session.messages, asked, written.cut_turns, work.standards)
+    passed, problem = await examined(draft)
+    session = with_checks(written.session, passed, draft.evidence)
+    if problem is not None:
+        work.heard("ranking", "spared")
+        return Take(draft=session, problem=problem), ()
+    ranking = await work.writer.ranking(row, number, written.session, sample)
+    take = Take(draft=session, ranking=ranking)
+    if ranking.missing is not None:
+        return take, failed("ranking", ranking.missing)
+    work.heard("ranking", "done")
+    return take, ()
 
 
-def with_checks(draft: Session, passed: list[str]) -> Session:
-    """The draft with these checks added to those that its provenance says it passed."""
+async def together(works: Iterable[Coroutine[Any, Any, AnyResult]]) -> list[AnyResult]:
+    """All at once, the results in order; a single one costs no task of its own.
+
+    Raises:
+        HybridtuneError: the first of the errors that stop everything, on its own.
+    """
+    works = list(works)
+    if len(works) == 1:
+        return [await works[0]]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in works]
+    except BaseExceptionGroup as errors:
+        # One error that stops all rows is one line for the user, not a tree of tracebacks.
+        known = [each for each in errors.exceptions if isinstance(each, HybridtuneError)]
+        if not known:
+            raise
+        raise known[0] from None
+    return [task.result() for task in tasks]
+
+
+def with_checks(
+    draft: Session, passed: list[str], evidence: Mapping[str, Any] | None = None
+) -> Session:
+    """The draft whose provenance has these checks as passed too, and what they found."""
     checks = [*draft.provenance.get("checks", []), *passed]
-    return draft.model_copy(update={"provenance": {**draft.provenance, "checks": checks}})
+    provenance = {**draft.provenance, **(evidence or {}), "checks": checks}
+    return draft.model_copy(update={"provenance": provenance})
 
 
-def lost(row: Row, number: int, stage: Kind, reason: str, *kinds: Kind) -> list[Failure]:
-    """A failure for each record that now will not come."""
-    return [
-        Failure(
-            kind=kind, id=record_id(kind, row, number), row=row.index, stage=stage, reason=reason
-        )
-        for kind in kinds
-    ]
-
-
-def record_id(kind: Kind, row: Row, number: int) -> str:
+def record_id(kind: Kind, row: Row, number: int, sample: int = 0) -> str:
     """The id that the missing record would have had."""
     if kind == "persona":
         return persona_id(row)
-    return row_id("synthetic" if kind == "draft" else kind, row, number)
+    return row_id("synthetic" if kind == "draft" else kind, row, number, sample)

@@ -3,6 +3,7 @@
 Reads `experiment.generation`, the domain pack and the held-out evaluation scenarios. Writes, in
 `generation/` of the run folder and in the order of the rows, whatever order they finished in:
 
+    rows.sqlite                  every row's outcome, the moment that the row is done
     personas.jsonl    Persona    scenarios.jsonl  Scenario
     drafts.jsonl      Session    every draft, with the checks that it passed
     rankings.jsonl    Judgment   of the drafts that passed the checks; missing ones with the reason
@@ -11,35 +12,60 @@ Reads `experiment.generation`, the domain pack and the held-out evaluation scena
     failures.jsonl    Failure    every record that was asked for and did not come
     report.json       counts, coverage, lengths, tokens, and the proof of disjointness
 
-Rows are pipelined; the chat model bounds how many calls are under way, and its request cache is
-what makes an interrupted stage resume.
+Rows are pipelined, a bounded window of them at a time: memory does not grow with their number. A
+row that is in the store is not asked for again; within a row the request cache answers what was
+answered before.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import TypeVar
 
-from generation.checks import Standards, load_standards
-from generation.coverage import Row, plan_rows
-from generation.meter import Meter
-from generation.overlap import load_held_out, near_duplicates, text_grams
-from generation.report import report, said
-from generation.review import Review, mean_rank, review
-from generation.rows import Chain, Failure, Outcome, with_checks, write_row
+from pydantic import TypeAdapter
+
+from generation.bars import Bars, bars
+from generation.checks import load_standards
+from generation.coverage import Row, iter_rows
+from generation.lengths import length_inputs
+from generation.meter import Meter, Spent
+from generation.outputs import write_outputs
+from generation.overlap import held_out_path, load_held_out
+from generation.personas import NEAR_PERSONA, Crowded, crowded
+from generation.rows import Outcome, Work, together, without_persona, write_row
+from generation.store import RowStore
 from generation.writer import Writer
 from hybridtune.chat.model import ChatModel
-from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
-from hybridtune.errors import ConfigError, HybridtuneError, StageError
+from hybridtune.errors import ConfigError, StageError
+from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
-from hybridtune.records import Session, write_json, write_jsonl
 from hybridtune.runs import Run
+from hybridtune.steps import CALLING, part, role_part
+
+CODE = ("generation", "hybridtune/judge.py", *CALLING)
+OUTSIDE_ROWS = frozenset(
+    {
+        "sessions",
+        "scenarios_per_persona",
+        "min_exchanges",
+        "max_exchanges",
+        "accept_at",
+        "reject_below",
+        "include_flagged",
+    }
+)
+"""Settings that say which rows there are, or what becomes of them, but not what is in them."""
+ROW = TypeAdapter(Row)
+AnyItem = TypeVar("AnyItem")
 
 
 async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Reporter) -> None:
     """Write the synthetic sessions of a run.
 
     Raises:
-        ServerError: the teacher's server cannot be used at all; nothing is written.
+        ServerError: the teacher's server cannot be used at all; what is done stays in the store.
         StageError: fewer than a quarter of the sessions could be drafted; the failures are written.
         DomainError, DataError: the pack or the evaluation scenarios do not fit.
     """
@@ -47,31 +73,121 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
     meter = Meter(teacher)
     writer = writer_for(run, domain, meter)
-    rows = plan_rows(domain, settings, run.experiment.seed)
-    with reporter.task("synthetic sessions", settings.sessions) as task:
-
-        def done(chain: Chain) -> None:
-            note = f"{meter.completion_tokens:,} tokens written"
-            task.advance(failed=chain.draft is None, note=note)
-
-        outcomes = await write_rows(rows, writer, standards, done)
-    chains = [chain for outcome in outcomes for chain in outcome.chains]
-    mark_near_duplicates(chains)
-    write_outcomes(run, domain, meter, standards, outcomes)
-    failures = all_failures(outcomes)
-    written, asked = sum(chain.draft is not None for chain in chains), settings.sessions
-    if failures and written * 4 < asked:
+    rows = iter_rows(domain, settings, run.experiment.seed, run.corpus / "real.jsonl")
+    with RowStore(run.generation / "rows.sqlite") as store:
+        with bars(reporter, settings, meter) as shown:
+            work = Work(writer, standards, shown.heard)
+            production = Production(run, store, work, shown, circumstances(run, domain, teacher))
+            count = await production.write_missing(rows)
+            await production.part_alike(count)
+        outcomes = store.outcomes(count)
+        report = write_outputs(run, domain, teacher.description, standards, outcomes)
+    written, asked, first = report.written["draft"], report.asked["draft"], report.first_failure
+    if first and written * 4 < asked:
         raise StageError(
             f"only {written} of {asked} sessions could be written; the first failure: "
-            f"{failures[0].reason} (the same command asks only for what is missing)"
+            f"{first.reason} (the same command asks only for what is missing)"
         )
 
 
 async def preview(run: Run, domain: Domain, teacher: ChatModel, count: int) -> list[Outcome]:
     """The first rows of what `generate` would do, from persona to ranking; writes no record."""
     standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
-    rows = plan_rows(domain, run.experiment.generation, run.experiment.seed)[:count]
-    return await write_rows(rows, writer_for(run, domain, teacher), standards, lambda _: None)
+    experiment, real = run.experiment, run.corpus / "real.jsonl"
+    rows = iter_rows(domain, experiment.generation, experiment.seed, real)
+    work = Work(writer_for(run, domain, teacher), standards, lambda *_: None)
+    return await together(write_row(work, row) for row in islice(rows, count))
+
+
+@dataclass(frozen=True)
+class Production:
+    """The rows of a run on their way into the store."""
+
+    run: Run
+    store: RowStore
+    work: Work
+    shown: Bars
+    circumstances: str
+
+    async def write_missing(self, rows: Iterator[Row]) -> int:
+        """Write the rows that are not in the store; returns how many there are with them."""
+        count = 0
+
+        def missing() -> Iterator[Row]:
+            nonlocal count
+            for row in rows:
+                count += 1
+                if self.store.has(row.index, self.fingerprint(row)):
+                    self.shown.skip(row)
+                else:
+                    yield row
+
+        async def write(row: Row) -> None:
+            self.store.put(await write_row(self.work, row), self.fingerprint(row))
+
+        await in_flight(missing(), write, self.width)
+        return count
+
+    async def part_alike(self, count: int) -> None:
+        """Ask for somebody else where a persona is like an earlier one, until none is.
+
+        What still is after `reasks` re-asks is a failure that takes its row with it.
+        """
+        scratch = self.run.generation / ".personas.sqlite"
+        while again := list(crowded(self.store.personas(count), scratch)):
+            await in_flight(iter(again), self.write_another, self.width)
+
+    async def write_another(self, crowded: Crowded) -> None:
+        """One row again, with another persona."""
+        before = self.store.get(crowded.row)
+        row, tries = before.row, before.tries
+        self.shown.again(row)
+        if tries > self.work.writer.settings.reasks:
+            like = f"too like {crowded.like} (similarity {crowded.similarity:.2f}"
+            reason = f"{like}, {NEAR_PERSONA:g} is too much), after {tries} tries"
+            outcome = without_persona(self.work, row, reason, tries)
+            outcome = outcome.model_copy(update={"whole": True})
+        else:
+            outcome = await write_row(self.work, row, tries + 1)
+        # The personas before are asked for again and so counted; what came of them is not.
+        counted = "persona" if "persona" in outcome.tokens else None
+        spent = Spent()
+        spent.add({task: cost for task, cost in before.tokens.items() if task != counted})
+        spent.add(outcome.tokens)
+        self.store.put(outcome.model_copy(update={"tokens": spent.counts()}), self.fingerprint(row))
+
+    @property
+    def width(self) -> int:
+        """Rows under way at once: twice what the server takes, so that it never waits for one."""
+        return 2 * self.run.experiment.server_of("teacher").limits.max_concurrency
+
+    def fingerprint(self, row: Row) -> str:
+        """Changes when anything changes that decides this row."""
+        return sha256(self.circumstances.encode() + ROW.dump_json(row)).hexdigest()
+
+
+async def in_flight(
+    items: Iterator[AnyItem], work: Callable[[AnyItem], Awaitable[None]], width: int
+) -> None:
+    """Do some work on all items, on `width` of them at a time, each begun as another one ends."""
+
+    async def worker() -> None:
+        for item in items:
+            await work(item)
+
+    await together(worker() for _ in range(width))
+
+
+def circumstances(run: Run, domain: Domain, teacher: ChatModel) -> str:
+    """A fingerprint of everything that decides all rows alike."""
+    experiment = run.experiment
+    configuration = part(experiment, "generation")
+    for name in OUTSIDE_ROWS:
+        del configuration["generation"][name]
+    configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher.description}
+    held_out = held_out_path(domain, experiment.evaluation.scenarios)
+    inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
+    return fingerprint(configuration, inputs, CODE, domain=domain.digest)
 
 
 def writer_for(run: Run, domain: Domain, teacher: ChatModel) -> Writer:
@@ -87,109 +203,3 @@ def writer_for(run: Run, domain: Domain, teacher: ChatModel) -> Writer:
             fix=f"the rubric {rubric.name!r} goes from {rubric.low} to {rubric.high}",
         )
     return Writer(domain, settings, teacher, experiment.roles.teacher.sampling, experiment.seed)
-
-
-async def write_rows(
-    rows: Sequence[Row], writer: Writer, standards: Standards, done: Callable[[Chain], None]
-) -> list[Outcome]:
-    """All rows at once; the answers come in the order of the rows."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(write_row(writer, row, standards, done)) for row in rows]
-    except BaseExceptionGroup as errors:
-        # One error that stops all rows is one line for the user, not a tree of tracebacks.
-        known = [each for each in leaves(errors) if isinstance(each, HybridtuneError)]
-        if not known:
-            raise
-        raise known[0] from None
-    return [task.result() for task in tasks]
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """The errors inside a group of errors, groups inside it opened too."""
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
-    return [error]
-
-
-def mark_near_duplicates(chains: Sequence[Chain]) -> None:
-    """Give each draft that resembles an earlier one this as its problem, and the others the check.
-
-    Done when all rows are there, in their order, so that the outcome does not depend on which draft
-    was ready first; a duplicate has therefore been ranked already.
-    """
-    sound = [chain for chain in chains if chain.draft and chain.problem is None]
-    drafts = [chain.draft for chain in sound if chain.draft]
-    found = near_duplicates([text_grams(said(draft), 5) for draft in drafts])
-    for number, (chain, draft) in enumerate(zip(sound, drafts, strict=True)):
-        if number in found:
-            other, similarity = found[number]
-            like = f"like {drafts[other].id} (similarity {similarity:.2f})"
-            chain.problem = ("near_duplicate", like)
-        else:
-            chain.draft = with_checks(draft, ["near_duplicate"])
-
-
-def write_outcomes(
-    run: Run, domain: Domain, meter: Meter, standards: Standards, outcomes: Sequence[Outcome]
-) -> None:
-    """Write all files of the stage; the report comes last."""
-    settings, folder = run.experiment.generation, run.generation
-    chains = [chain for outcome in outcomes for chain in outcome.chains]
-    drafted = [(chain, chain.draft) for chain in chains if chain.draft]
-    reviews = [review(draft, chain.problem, chain.ranking, settings) for chain, draft in drafted]
-    synthetic = [
-        with_ranking(chain, draft)
-        for (chain, draft), decision in zip(drafted, reviews, strict=True)
-        if taken(decision, settings)
-    ]
-    failures = all_failures(outcomes)
-    write_jsonl(folder / "personas.jsonl", (each.persona for each in outcomes if each.persona))
-    write_jsonl(folder / "scenarios.jsonl", (each.scenario for each in chains if each.scenario))
-    write_jsonl(folder / "drafts.jsonl", (draft for _, draft in drafted))
-    write_jsonl(folder / "rankings.jsonl", (each.ranking for each in chains if each.ranking))
-    write_jsonl(folder / "reviews.jsonl", reviews)
-    write_jsonl(folder / "synthetic.jsonl", synthetic)
-    write_jsonl(folder / "failures.jsonl", failures)
-    head = {
-        "scripted": meter.description.get("kind") == "scripted",
-        "teacher": meter.description,
-        "domain": {"name": domain.name, "sha256": domain.digest},
-        "seed": run.experiment.seed,
-        "method": settings.method,
-    }
-    body = report(outcomes, reviews, synthetic, failures, standards.held_out)
-    write_json(
-        folder / "report.json", {**head, **body, "tokens": dict(sorted(meter.tasks.items()))}
-    )
-
-
-def all_failures(outcomes: Sequence[Outcome]) -> list[Failure]:
-    """In the order of the rows, a persona's before those that it took with it."""
-    return [
-        failure
-        for outcome in outcomes
-        for failure in (
-            *outcome.failures,
-            *(failure for chain in outcome.chains for failure in chain.failures),
-        )
-    ]
-
-
-def taken(decision: Review, settings: GenerationSettings) -> bool:
-    """Whether a draft goes into the training data."""
-    flagged = settings.include_flagged and decision.status == "flagged"
-    return flagged or decision.status == "accepted"
-
-
-def with_ranking(chain: Chain, draft: Session) -> Session:
-    """The draft as the training data has it; a flagged one may lack the scores."""
-    if chain.ranking is None or chain.ranking.scores is None:
-        return draft
-    ranking = {
-        "rubric": chain.ranking.rubric,
-        "judge": chain.ranking.judge,
-        "mean": mean_rank(chain.ranking),
-        "scores": {name: each.model_dump() for name, each in chain.ranking.scores.items()},
-    }
-    return draft.model_copy(update={"ranking": ranking})

@@ -2,14 +2,15 @@
 
 import asyncio
 
+from generation.lengths import length_inputs
 from generation.overlap import held_out_path
-from generation.stage import generate
+from generation.stage import CODE, generate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
-from hybridtune.steps import CALLING, Step, part, role_part
+from hybridtune.steps import Step, part, role_part
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -20,8 +21,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         "held_out": experiment.evaluation.scenarios,
     }
     held_out = held_out_path(domain, experiment.evaluation.scenarios)
-
-    code = ["generation", "hybridtune/judge.py", *CALLING]
+    inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
 
     async def work(reporter: Reporter) -> None:
         roles = ["teacher"]
@@ -32,7 +32,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         Step(
             "generation",
             "generation",
-            lambda: fingerprint(configuration, [held_out], code, domain=domain.digest),
+            lambda: fingerprint(configuration, inputs, CODE, domain=domain.digest),
             (run.generation / "synthetic.jsonl", run.generation / "report.json"),
             lambda reporter: asyncio.run(work(reporter)),
         )

@@ -8,9 +8,11 @@ goes into later prompts as a value, never as a template.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from generation.coverage import Row
+from generation.coverage import Row, decided
+from generation.phases import phases_for
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.config.servers import Sampling
@@ -41,13 +43,21 @@ class Writer:
     sampling: Sampling
     seed: int
 
-    async def persona(self, row: Row) -> Persona:
-        """Who comes."""
-        schema = self.domain.schema("persona")
+    async def persona(self, row: Row, tries: int = 1) -> Persona:
+        """Who comes: the last of `tries` people, each asked for as another one than those before.
+
+        What is asked depends on this row alone, never on whom its earlier people were like.
+        """
+        schema = decided(self.domain.schema("persona"), row.axes)
         prompt = self.domain.render("persona", theme=row.theme, axes=dict(row.axes), schema=schema)
-        seed = derive(self.seed, "generation", row.index, "persona")
         inputs = {"index": row.index, "theme": row.theme, "axes": dict(row.axes)}
-        reply = await self.ask("persona", prompt, schema, seed, inputs)
+        messages = [Message(role="user", content=prompt)]
+        calls = []
+        for number in range(tries):
+            seed = derive(self.seed, "generation", row.index, "persona", *later(number))
+            reply = await self.ask("persona", tuple(messages), schema, seed, inputs)
+            messages += another(reply.text)
+            calls.append(reply.call_id)
         return Persona(
             id=persona_id(row),
             domain=self.domain.name,
@@ -55,7 +65,7 @@ class Writer:
             provenance={
                 "theme": row.theme,
                 "axes": dict(row.axes),
-                **self.origin(seed, {"persona": prompt}, reply.call_id),
+                **self.origin(seed, {"persona": prompt}, *calls),
             },
         )
 
@@ -67,7 +77,8 @@ class Writer:
         )
         seed = derive(self.seed, "generation", row.index, "scenario", number)
         inputs = {"persona": persona.persona, "theme": row.theme}
-        reply = await self.ask("scenario", prompt, schema, seed, inputs, sample=number)
+        messages = (Message(role="user", content=prompt),)
+        reply = await self.ask("scenario", messages, schema, seed, inputs, sample=number)
         return Scenario(
             id=row_id("scenario", row, number),
             domain=self.domain.name,
@@ -80,13 +91,13 @@ class Writer:
             },
         )
 
-    async def session(self, row: Row, number: int, scenario: Scenario) -> Written:
-        """The conversation over a scenario, by the configured method."""
-        seed = derive(self.seed, "generation", row.index, "session", number)
+    async def session(self, row: Row, number: int, scenario: Scenario, sample: int = 0) -> Written:
+        """A conversation over a scenario, by the configured method."""
+        seed = derive(self.seed, "generation", row.index, "session", number, *later(sample))
         write = self.whole if self.settings.method == "whole" else self.two_agent
         messages, how, cut_turns = await write(scenario, row.exchanges[number], seed)
         session = Session(
-            id=row_id("synthetic", row, number),
+            id=row_id("synthetic", row, number, sample),
             domain=self.domain.name,
             source="synthetic",
             messages=messages,
@@ -112,8 +123,12 @@ class Writer:
             "scenario": scenario.scenario,
             "exchanges": exchanges,
         }
-        prompt = self.domain.render("session", counselor_prompt=self.domain.system_prompt, **told)
-        reply = await self.ask("session", prompt, session_schema(exchanges), seed, told)
+        phases = phases_for(self.domain, exchanges)
+        prompt = self.domain.render(
+            "session", counselor_prompt=self.domain.system_prompt, phases=phases, **told
+        )
+        asked = (Message(role="user", content=prompt),)
+        reply = await self.ask("session", asked, session_schema(exchanges), seed, told)
         messages = tuple(
             Message.model_validate({"role": SPEAKERS[turn["speaker"]], "content": turn["text"]})
             for turn in reply.data["turns"]
@@ -126,7 +141,9 @@ class Writer:
         """The teacher plays both, and the patient alone knows the scenario."""
         told = {"persona": scenario.persona, "scenario": scenario.scenario}
         prompts = {
-            "patient": self.domain.render("patient", **told),
+            "patient": self.domain.render(
+                "patient", phases=phases_for(self.domain, exchanges), **told
+            ),
             "counselor": self.domain.system_prompt,
         }
         talk = await converse(
@@ -144,9 +161,9 @@ class Writer:
         how = self.origin(seed, prompts, *talk.call_ids)
         return talk.messages, {**how, "ended": talk.ended}, talk.cut_turns
 
-    async def ranking(self, row: Row, number: int, draft: Session) -> Judgment:
+    async def ranking(self, row: Row, number: int, draft: Session, sample: int = 0) -> Judgment:
         """The teacher's reading of a draft, by the ranking rubric, drawn greedily."""
-        seed = derive(self.seed, "generation", row.index, "ranking", number)
+        seed = derive(self.seed, "generation", row.index, "ranking", number, *later(sample))
         found = await judge_messages(
             self.teacher,
             self.domain,
@@ -157,7 +174,7 @@ class Writer:
             reasks=self.settings.reasks,
         )
         return Judgment(
-            id=row_id("ranking", row, number),
+            id=row_id("ranking", row, number, sample),
             conversation=draft.id,
             scenario=draft.provenance["scenario"],
             variant="synthetic",
@@ -176,7 +193,7 @@ class Writer:
     async def ask(
         self,
         task: str,
-        prompt: str,
+        messages: tuple[Message, ...],
         schema: Mapping[str, Any],
         seed: int,
         inputs: Mapping[str, Any],
@@ -184,7 +201,7 @@ class Writer:
     ) -> ChatReply:
         """One call with a JSON answer."""
         request = ChatRequest(
-            messages=(Message(role="user", content=prompt),),
+            messages=messages,
             sampling=self.sampling,
             task=task,
             seed=seed,
@@ -213,11 +230,30 @@ def persona_id(row: Row) -> str:
     return f"persona-{row.index + 1:05d}"
 
 
-def row_id(kind: str, row: Row, number: int) -> str:
+def row_id(kind: str, row: Row, number: int, sample: int = 0) -> str:
     """The id that a row's scenario, draft and ranking share but for the first word."""
-    return f"{kind}-{row.index + 1:05d}-{number + 1}"
+    more = f"-{sample + 1}" if sample else ""
+    return f"{kind}-{row.index + 1:05d}-{number + 1}{more}"
 
 
+def later(sample: int) -> tuple[int, ...]:
+    """The part of a seed that tells samples apart; the first draws as if there were no others."""
+    return (sample,) if sample else ()
+
+
+def another(answer: str) -> tuple[Message, Message]:
+    """The two turns that ask for somebody else than the person just written."""
+    return (
+        Message(role="assistant", content=answer),
+        Message(
+            role="user",
+            content="This person is too like another one of the collection. Invent somebody else "
+            "with the same decided traits but another life, in the same form.",
+        ),
+    )
+
+
+@cache
 def session_schema(exchanges: int) -> dict[str, Any]:
     """The JSON Schema of a whole session; the upper bound keeps a runaway answer finite."""
     turn = {

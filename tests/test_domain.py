@@ -35,7 +35,7 @@ def grams(text: str, size: int = 8) -> set[tuple[str, ...]]:
 def test_every_prompt_renders_strictly(name: str) -> None:
     domain = load_domain(name)
     first = held_out(domain)[0]
-    rubric = domain.rubric("empathy_relevance")
+    rubric = domain.rubric("ranking")
     values = {
         "counselor": {},
         "persona": {

@@ -1,11 +1,13 @@
 """The generation stage with the shipped pack and the scripted teacher behind its real server."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from generation.coverage import plan_rows
 from generation.review import Review
 from generation.rows import Failure
 from generation.stage import generate
@@ -16,7 +18,7 @@ from hybridtune.config import ROLES, Experiment
 from hybridtune.config.servers import Limits
 from hybridtune.domain import load_domain
 from hybridtune.progress import silent
-from hybridtune.records import Session, read_json, read_jsonl
+from hybridtune.records import Persona, Session, read_json, read_jsonl
 from hybridtune.runs import Run
 from hybridtune.scripted.server import Faults, scripted_server
 from hybridtune.serving.models import open_models
@@ -46,7 +48,7 @@ async def generated(run: Run) -> dict[str, bytes]:
         run, THERAPY, ["teacher"], stage="generation", reporter=silent()
     ) as models:
         await generate(run, THERAPY, models["teacher"], silent())
-    return {path.name: path.read_bytes() for path in run.generation.iterdir()}
+    return {path.name: path.read_bytes() for path in run.generation.glob("*.json*")}
 
 
 @pytest.mark.parametrize("method", ["whole", "two-agent"])
@@ -58,9 +60,14 @@ async def test_the_scripted_teacher_fills_a_run(tmp_path: Path, method: str) -> 
     assert {kind: count["failed"] for kind, count in report["counts"].items()} == dict.fromkeys(
         ("persona", "scenario", "draft", "ranking"), 0
     )
-    assert {theme: count["drafted"] for theme, count in report["themes"].items()} == dict.fromkeys(
-        THERAPY.words("taxonomy/themes"), 1
+    rows = plan_rows(THERAPY, run.experiment.generation, run.experiment.seed)
+    assert {theme: count["drafted"] for theme, count in report["themes"].items()} == Counter(
+        row.theme for row in rows
     )
+    for persona, row in zip(
+        read_jsonl(run.generation / "personas.jsonl", Persona), rows, strict=True
+    ):
+        assert persona.persona.items() >= row.axes.items()
     synthetic = read_jsonl(run.generation / "synthetic.jsonl", Session)
     assert len(synthetic) >= 13, report["reasons"]
     assert len(read_jsonl(run.generation / "reviews.jsonl", Review)) == 26

@@ -1,21 +1,19 @@
 """The generation stage with a fake teacher, in a pack of bicycle repairs made for the test."""
 
 import asyncio
-import json
-import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_teacher import HELD, PACK, FakeTeacher, bicycles, contents, generated, run_of, statuses
 
 from generation.review import Review, text_digest
 from generation.rows import Failure
 from generation.stage import generate, preview
 from hybridtune.chat.model import ChatReply, ChatRequest
-from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain
-from hybridtune.errors import CallError, ConfigError, DomainError, ServerError, StageError
+from hybridtune.errors import ConfigError, DomainError, ServerError, StageError
 from hybridtune.progress import silent
 from hybridtune.records import (
     Judgment,
@@ -28,149 +26,10 @@ from hybridtune.records import (
 )
 from hybridtune.runs import Run
 
-FILES = (
-    "personas.jsonl",
-    "scenarios.jsonl",
-    "drafts.jsonl",
-    "rankings.jsonl",
-    "reviews.jsonl",
-    "synthetic.jsonl",
-    "failures.jsonl",
-    "report.json",
-)
-HELD = "The chain jumps off the front ring on every steep hill and then I have to push it home"
-OBJECT = '{"type": "object"}'
-PACK = {
-    "domain.yaml": "title: bicycle repair\nopener: Hello.\ncounselor: Mechanic\npatient: Rider\n",
-    "prompts/counselor.jinja": "You mend bicycles with words.",
-    "prompts/persona.jinja": "{{ theme }} {{ axes | tojson }} {{ schema | tojson }}",
-    "prompts/scenario.jinja": "{{ persona | tojson }} {{ theme }} {{ schema | tojson }}",
-    "prompts/session.jinja": "{{ persona }} {{ scenario }} {{ exchanges }} {{ counselor_prompt }}",
-    "prompts/patient.jinja": "{{ persona }} {{ scenario }}",
-    "prompts/judge.jinja": "{{ rubric.title }} {{ transcript }}",
-    "schemas/persona.schema.json": OBJECT,
-    "schemas/scenario.schema.json": OBJECT,
-    "taxonomy/themes.yaml": "brakes: they squeal\ngears: they slip\nwheels: they wobble\n",
-    "taxonomy/axes.yaml": "bike: [racer, cargo]\nriding: [daily, weekends]\n",
-    "rubrics/ranking.yaml": (
-        "title: use\ndimensions:\n  use:\n    question: Any?\n    anchors: {1: None, 10: Great}\n"
-    ),
-}
-
-
-class FakeTeacher:
-    """Answers everything, from the request's seed alone; fails, copies or scores as it is told.
-
-    Row-wise behaviour is keyed by the seeded persona's `index`, which its later inputs carry along.
-    """
-
-    def __init__(self, *, delays: int | None = None, **told: Any) -> None:
-        self.delays = random.Random(delays) if delays is not None else None
-        self.told = told
-        self.requests: list[ChatRequest] = []
-
-    @property
-    def description(self) -> dict[str, Any]:
-        return {"kind": "scripted", "name": "fake"}
-
-    async def complete(self, request: ChatRequest) -> ChatReply:
-        self.requests.append(request)
-        await asyncio.sleep(self.delays.uniform(0, 0.01) if self.delays else 0)
-        data = self.answer(request)
-        text = data if isinstance(data, str) else json.dumps(data)
-        return ChatReply(
-            text=text,
-            finish_reason="stop",
-            prompt_tokens=10,
-            completion_tokens=len(text.split()),
-            call_id=f"call-{request.task}-{request.seed}",
-            cached=False,
-            data=data,
-        )
-
-    def answer(self, request: ChatRequest) -> Any:
-        drawn = random.Random(request.seed)
-        if request.task == "counselor":
-            return nonsense(drawn)
-        if request.task == "judge":
-            return self.verdict()
-        index = request.inputs.get("index", request.inputs.get("persona", {}).get("index"))
-        if index in self.told.get(f"fail_{request.task}", ()):
-            raise CallError(f"{request.task}: no usable answer in 3 tries")
-        if request.task == "persona":
-            bike = request.inputs["axes"]["bike"]
-            return {"index": index, "bike": bike, "about": nonsense(drawn)}
-        if request.task == "scenario":
-            return {"problem": HELD if index in self.told.get("copy", ()) else nonsense(drawn)}
-        if request.task == "patient":
-            asked = sum(message.role == "assistant" for message in request.messages)
-            return "Thanks, that helps. [END]" if asked >= 4 else nonsense(drawn)
-        if index in self.told.get("same", ()):
-            drawn = random.Random(0)
-        return {"turns": self.turns(request, drawn, index)}
-
-    def turns(self, request: ChatRequest, drawn: random.Random, index: int) -> list[dict[str, str]]:
-        speakers = ("patient", "counselor") * request.inputs["exchanges"]
-        turns = [{"speaker": speaker, "text": nonsense(drawn)} for speaker in speakers]
-        if index in self.told.get("copy_in_draft", ()):
-            turns[0]["text"] = f"Well, {HELD}."
-        if index in self.told.get("leak", ()):
-            turns[1]["text"] = "As an AI, I never ride."
-        return turns
-
-    def verdict(self) -> Any:
-        scores = self.told.get("scores")
-        score = 9 if scores is None else next(scores)
-        if score is None:
-            raise CallError("judge: no usable answer in 3 tries")
-        return {"scores": {"use": {"score": score, "quote": ""}}}
-
-
-def nonsense(drawn: random.Random) -> str:
-    return " ".join(f"w{drawn.randrange(5000)}" for _ in range(12)) + "."
-
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Domain:
-    folder = tmp_path / "bikes"
-    for name, text in PACK.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    held = Scenario(id="held-1", domain="bikes", persona={}, scenario={"problem": HELD})
-    write_jsonl(folder / "scenarios" / "evaluation.jsonl", [held])
-    return Domain(folder)
-
-
-def run_of(path: Path, **generation: Any) -> Run:
-    settings = {"sessions": 12, "min_exchanges": 3, "max_exchanges": 5, **generation}
-    experiment = Experiment.model_validate(
-        {
-            "name": "test",
-            "seed": 5,
-            "model": {"name": "none"},
-            "servers": {"fake": {"kind": "scripted"}},
-            "roles": {role: {"server": "fake"} for role in ROLES},
-            "corpus": {"paths": ["none"]},
-            "variants": {"base": {}},
-            "generation": settings,
-        }
-    )
-    return Run(path, experiment)
-
-
-async def generated(pack: Domain, folder: Path, teacher: FakeTeacher, **settings: Any) -> Run:
-    run = run_of(folder, **settings)
-    await generate(run, pack, teacher, silent())
-    return run
-
-
-def contents(run: Run) -> dict[str, bytes]:
-    return {name: (run.generation / name).read_bytes() for name in FILES}
-
-
-def statuses(run: Run) -> Counter[tuple[str, str]]:
-    reviews = read_jsonl(run.generation / "reviews.jsonl", Review)
-    return Counter((review.status, review.reason) for review in reviews)
+    return bicycles(tmp_path / "bikes")
 
 
 async def test_a_whole_generation(pack: Domain, tmp_path: Path) -> None:
@@ -387,7 +246,8 @@ async def test_a_server_that_cannot_be_used_is_one_error_and_writes_nothing(
 
     with pytest.raises(ServerError, match="connection refused"):
         await generated(pack, tmp_path / "run", Gone(), scenarios_per_persona=2)
-    assert not (tmp_path / "run").exists()
+    left = {file.name for file in (tmp_path / "run" / "generation").iterdir()}
+    assert left == {"rows.sqlite"}
 
 
 async def test_not_one_session_is_an_error_with_the_first_reason(
@@ -421,6 +281,5 @@ async def test_a_preview_is_the_beginning_of_the_real_thing(pack: Domain, tmp_pa
     assert not (tmp_path / "shown").exists()
     run = await generated(pack, tmp_path / "run", FakeTeacher())
     drafts = read_jsonl(run.generation / "drafts.jsonl", Session)
-    assert [outcome.chains[0].draft.messages for outcome in shown if outcome.chains[0].draft] == [
-        draft.messages for draft in drafts[:2]
-    ]
+    takes = [take for outcome in shown for chain in outcome.chains for take in chain.takes]
+    assert [take.draft.messages for take in takes] == [draft.messages for draft in drafts[:2]]

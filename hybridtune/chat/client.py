@@ -84,6 +84,7 @@ class Client:
         self.stage, self.role, self.structured = stage, role, structured
         self.backoff_s = backoff_s
         self.jitter = random.Random(0)
+        self.responses = 0
 
     @property
     def description(self) -> dict[str, Any]:
@@ -168,6 +169,7 @@ class Client:
 
     async def _with_retries(self, body: Mapping[str, Any]) -> Answer:
         tries = self.endpoint.limits.retries + 1
+        before = self.responses
         for attempt in range(tries):
             try:
                 async with self.limiter.slot() as sent_at:
@@ -178,13 +180,12 @@ class Client:
                 if complaint.overloaded:
                     self.limiter.back_off(sent_at)
                 if attempt == tries - 1:
-                    raise self._given_up(complaint, tries) from None
+                    # A server that has answered anything meanwhile is there: this call failed.
+                    gone = complaint.unreachable and self.responses == before
+                    text = f"{complaint.what}, after {tries} tries"
+                    raise (ServerError if gone else CallError)(text) from None
                 await asyncio.sleep(self._pause(attempt, complaint))
         raise AssertionError("unreachable")
-
-    def _given_up(self, complaint: Complaint, tries: int) -> Exception:
-        text = f"{complaint.what}, after {tries} tries"
-        return ServerError(text) if complaint.unreachable else CallError(text)
 
     def _pause(self, attempt: int, complaint: Complaint) -> float:
         """Full jitter over an exponential ceiling; a server's own word goes before it."""
@@ -202,6 +203,7 @@ class Client:
         try:
             async with self.http.post(url, json=body, headers=headers, timeout=timeout) as response:
                 text = await response.text(errors="replace")
+                self.responses += 1
                 status, after = response.status, response.headers.get("Retry-After")
         except TimeoutError:
             seconds = self.endpoint.limits.timeout_s

@@ -1,6 +1,6 @@
 """The generation stage: how many synthetic sessions, how written, how ranked."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,10 +16,14 @@ class GenerationSettings(Settings):
     """Scenarios (and so sessions) that share a persona."""
     method: Literal["whole", "two-agent"] = "whole"
     """`whole`: one call writes it (the paper's way); `two-agent`: patient and counselor talk."""
-    min_exchanges: int = Field(default=6, ge=2)
+    min_exchanges: int = Field(default=6, ge=1)
     """Shortest session, in exchanges (a patient turn and a counselor turn)."""
-    max_exchanges: int = Field(default=14, ge=2)
-    """Longest session; lengths are drawn evenly between the two."""
+    max_exchanges: int = Field(default=14, ge=1)
+    """Longest session."""
+    lengths: Literal["even", "corpus"] | dict[int, Annotated[float, Field(gt=0)]] = "even"
+    """How they spread between the two: `even`ly, as in the real `corpus`, or exchanges: weight."""
+    best_of: int = Field(default=1, ge=1)
+    """Sessions to draft per scenario; only the best by checks and ranking can be taken."""
     rubric: str = "ranking"
     """Rubric of the domain pack that ranks drafts."""
     accept_at: float = 7.0
@@ -36,6 +40,12 @@ class GenerationSettings(Settings):
         """Reject ranges that no draft could satisfy."""
         if self.min_exchanges > self.max_exchanges:
             raise ValueError("min_exchanges is greater than max_exchanges")
+        if isinstance(self.lengths, dict):
+            if not self.lengths:
+                raise ValueError("lengths: no length")
+            for n in self.lengths:
+                if not self.min_exchanges <= n <= self.max_exchanges:
+                    raise ValueError(f"lengths: {n} is not between min_ and max_exchanges")
         if self.reject_below > self.accept_at:
             raise ValueError("reject_below is greater than accept_at")
         return self

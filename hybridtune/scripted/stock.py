@@ -12,6 +12,7 @@ Reads from the domain pack:
 """
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
@@ -19,7 +20,7 @@ from typing import Any
 
 from hybridtune.domain import Domain
 from hybridtune.errors import DomainError
-from hybridtune.scripted.text import CACHED, Phrases, Slots, fresh, words
+from hybridtune.scripted.text import CACHED, Phrases, Slots, fresh, pattern_of, refill, words
 
 SINGLE = (
     "situation", "detail", "feeling", "consequence", "exception", "view", "step", "question",
@@ -109,9 +110,24 @@ class Stock:
         """Slots with one entry of each of the theme's lists, if possible one not yet said."""
         facts = self.themes[theme]
         values = {name: fresh(facts[f"{name}s"], said, rng) for name in SINGLE}
-        return Slots(
-            {**values, "topic": facts["topic"]}, parts, lambda all_: fresh(all_, said, rng)
-        )
+        own = {**parts, **facts.get("parts", {})}
+        return Slots({**values, "topic": facts["topic"]}, own, lambda all_: fresh(all_, said, rng))
+
+    @cached_property
+    def answers(self) -> list[tuple[re.Pattern[str], Sequence[str]]]:
+        """What the themes answer outright: a question, its slots open, and templates of replies."""
+        return [
+            (pattern_of(question), replies)
+            for theme in self.themes.values()
+            for question, replies in theme.get("answers", {}).items()
+        ]
+
+    def known_answer(self, heard: str, rng: random.Random) -> str | None:
+        """The reply to a question that a theme answers outright, the asker's words in its slots."""
+        for pattern, replies in self.answers:
+            if asked := pattern.search(heard):
+                return refill(rng.choice(replies), asked.groupdict())
+        return None
 
     def thoughts(self, scenario: Mapping[str, Any]) -> list[str]:
         """What the scenario's patient is convinced of."""

@@ -22,7 +22,7 @@ def persona(stock: Stock, inputs: Mapping[str, Any], seed: int | None) -> Any:
         **stock.shapes.get("axes", {}),
         **stock.themes[theme].get("axes", {}),
     }
-    values = {axis: rng.choice(options) for axis, options in axes.items()}
+    values = {axis: rng.choice(list(options)) for axis, options in axes.items()}
     slots = stock.pick(theme, "", rng, stock.shapes["parts"])
     slots.update({**values, **inputs.get("axes", {})})
     return compose(stock.shapes["persona"], slots, {})

@@ -48,6 +48,21 @@ def literal(template: str) -> str:
     return max(SLOT.split(template), key=len).strip()
 
 
+@cache
+def pattern_of(template: str) -> re.Pattern[str]:
+    """Finds the template in a text, whatever stands in its slots."""
+    parts = (
+        f"(?P<{part[1:-1]}>.+?)" if SLOT.fullmatch(part) else re.escape(part)
+        for part in re.split(rf"({SLOT.pattern})", template)
+    )
+    return re.compile("".join(parts), re.IGNORECASE)
+
+
+def refill(template: str, values: Mapping[str, str]) -> str:
+    """The template with those slots filled that have a value; other braces stay as they are."""
+    return SLOT.sub(lambda slot: values.get(slot.group()[1:-1], slot.group()), template)
+
+
 def capital(text: str) -> str:
     """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
