@@ -106,16 +106,20 @@ class Work:
                 self.report.malformed.append(error)
 
     def take(self, prepared: Prepared) -> None:
-        """Put what became of a transcript where it belongs."""
+        """Count what became of a transcript, and put it where it belongs."""
         self.report.note(prepared)
         self.mapping.add(prepared)
+        self.place(prepared)
+
+    def place(self, prepared: Prepared) -> None:
+        """Drop it, keep it, put it to a model, or quarantine it."""
         if prepared.dropped:
             reasons = prepared.dropped
             self.report.leave_out(prepared.id, prepared.file, "; ".join(reasons), reasons[0])
         elif prepared.session is not None:
             self.keep(prepared, prepared.session)
         elif self.ask:
-            pickle.dump(prepared.pending, self.pending)
+            pickle.dump(prepared, self.pending)
             self.waiting += 1
         else:
             self.quarantined.append(self.spill.add(prepared.as_held()))
@@ -143,15 +147,13 @@ class Work:
         self.pending.seek(0)
         waiting = (pickle.load(self.pending) for _ in range(self.waiting))
 
-        def take(transcript: Transcript, answer: Attempt | str) -> None:
+        def take(prepared: Prepared, answer: Attempt | str) -> None:
             task.advance(failed=isinstance(answer, str))
             if isinstance(answer, str):
-                prepared = Prepared(self.recipe.session_id(transcript), transcript.name)
-                prepared.pending = transcript
                 prepared.held = {QUARANTINE: answer}
                 self.quarantined.append(self.spill.add(prepared.as_held()))
             else:
-                self.take(prepare_attributed(transcript, answer, self.recipe))
+                self.place(prepare_attributed(prepared, answer, self.recipe))
 
         attribute(waiting, take)
 

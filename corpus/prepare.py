@@ -49,7 +49,7 @@ class Prepared:
         spans: the same one by one.
         remaining: capitalised words that no list knows.
         mapping: originals to pseudonyms.
-        steps: what cleaning did, where there is no session to tell it.
+        steps: what was done before anybody knew who speaks.
         hashes: its 5-word sequences, for finding near-duplicates.
         pending: the transcript, de-identified, where nobody could say who speaks.
     """
@@ -68,6 +68,7 @@ class Prepared:
     mapping: dict[str, str] = field(default_factory=dict)
     hashes: NDArray[Any] | None = None
     pending: Transcript | None = None
+    steps: Counter[str] = field(default_factory=Counter)
 
     def as_held(self) -> Held:
         """The record for `held.jsonl`."""
@@ -95,16 +96,17 @@ def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
         trial = attempt(utterances)
         if trial is None:
             result.pending = replace(transcript, utterances=tuple(utterances))
-            result.held = {QUARANTINE: NO_SPEAKERS}
+            result.held, result.steps = {QUARANTINE: NO_SPEAKERS}, steps
             return result
         utterances = list(trial.utterances)
     return finish(transcript, utterances, steps, trial, recipe, result)
 
 
-def prepare_attributed(transcript: Transcript, trial: Attempt, recipe: Recipe) -> Prepared:
+def prepare_attributed(waiting: Prepared, trial: Attempt, recipe: Recipe) -> Prepared:
     """Go on with a transcript whose speakers a model told; its words are safe already."""
-    result = Prepared(recipe.session_id(transcript), transcript.name)
-    return finish(transcript, list(trial.utterances), Counter(), trial, recipe, result)
+    assert waiting.pending is not None
+    result = replace(waiting, pending=None, held={})
+    return finish(waiting.pending, trial.utterances, waiting.steps, trial, recipe, result)
 
 
 def trimmed(transcript: Transcript, steps: Counter[str], result: Prepared) -> list[Utterance]:

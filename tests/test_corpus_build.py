@@ -415,3 +415,22 @@ def test_annomi(tmp_path: Path) -> None:
     ]
     assert [text for text in trained if bare.fullmatch(text)] == []
     assert len({session.provenance["group"] for session in sessions}) < len(sessions)
+
+
+def test_a_model_tells_who_speaks_and_a_person_approves(tmp_path: Path) -> None:
+    words = re.sub(r"^[TC]: ", "", dialogue("really"), flags=re.MULTILINE)
+    folder = write(tmp_path / "in", silent=words.replace("\n", "\n\n"), one=dialogue("often"))
+    run = run_of(folder, tmp_path / "run", review={"attribution": "teacher"})
+    run.path.mkdir()
+    (step,) = steps(run, THERAPY)
+    step.run(silent())
+    assert read_json(run.corpus / "report.json")["totals"]["transcripts"] == 2
+    (held,) = read_jsonl(run.corpus / "held.jsonl", Held)
+    assert held.session is not None
+    assert held.digest is not None
+    assert held.session.provenance["roles"]["method"] == "model"
+    assert "attempt" in held.reasons
+    log = ReviewLog(run.corpus / "reviews.jsonl")
+    log.append(held.id, "approve", reviewer="me", text_sha256=held.digest)
+    step.run(silent())
+    assert len(read_jsonl(run.corpus / "real.jsonl", Session)) == 2
