@@ -6,7 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from hybridtune.errors import StageError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -36,14 +39,20 @@ def map_in_order(
     chunks = iter(lambda: list(itertools.islice(everything, CHUNK)), [])
     # Not forked: threads of the libraries that are loaded here would not survive it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        waiting: deque[Future[list[Answer]]] = deque()
-        for chunk in chunks:
-            waiting.append(pool.submit(work, function, chunk))
-            if len(waiting) > 2 * processes:
+    try:
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            waiting: deque[Future[list[Answer]]] = deque()
+            for chunk in chunks:
+                waiting.append(pool.submit(work, function, chunk))
+                if len(waiting) > 2 * processes:
+                    yield from waiting.popleft().result()
+            while waiting:
                 yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+    except BrokenProcessPool:
+        raise StageError(
+            "a worker process was ended from outside, for want of memory as a rule; nothing was "
+            "written (free some memory and start again)"
+        ) from None
 
 
 def work(function: Callable[[Item], Answer], chunk: list[Item]) -> list[Answer]:

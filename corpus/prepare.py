@@ -19,10 +19,9 @@ from corpus.marks import Attempt, attempt
 from corpus.narration import trim
 from corpus.quality import Measured, flags, measure, reasons_to_drop
 from corpus.recipe import Recipe
-from corpus.sessions import carry_speakers, clean_all, make_session, swapped
+from corpus.sessions import carry_speakers, clean_all, edited, make_session, swapped
 from corpus.speakers import LeftOut, attribute
 from corpus.transcript import Transcript, Utterance
-from hybridtune.config.corpus import Flag
 from hybridtune.records import Session
 from hybridtune.reviews import ReviewEvent, messages_sha256
 
@@ -80,6 +79,15 @@ class Prepared:
             file=None if self.session else self.file,
             digest=messages_sha256(self.session.messages) if self.session else None,
         )
+
+
+def prepare_safely(transcript: Transcript, recipe: Recipe) -> Prepared:
+    """As `prepare`; an error of ours costs this one session, not the import."""
+    try:
+        return prepare(transcript, recipe)
+    except Exception as error:
+        reason = f"an error of hybridtune, please report it ({type(error).__name__})"
+        return Prepared(recipe.session_id(transcript), transcript.name, dropped=[reason])
 
 
 def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
@@ -170,10 +178,14 @@ def finish(
         decision = standing(recipe, result.id, messages_sha256(made[0].messages))
         if decision and decision.action == "swap":
             made = make_session(transcript, said, swapped(roles), Counter(steps), recipe)
+        elif decision and decision.messages:
+            made = edited(*made, decision.messages)
     except LeftOut as error:
         result.dropped = [error.what]
         return result
     session, history = made
+    if trial and trial.calls:
+        session.provenance["roles"]["calls"] = list(trial.calls)
     result.history = history.model_copy(update={"replaced": result.spans})
     check(session, transcript, recipe, result)
     if decision:
@@ -214,5 +226,6 @@ def check(session: Session, transcript: Transcript, recipe: Recipe, result: Prep
         result.measured, filters, transcript.kind, transcript.quality, recipe.domain.language
     )
     result.flags.update(flags(session, transcript.title, transcript.quality, recipe.domain))
-    hold: tuple[Flag, ...] = recipe.settings.review.hold
+    # Who speaks was told by nobody who was there: always a person's to decide.
+    hold = {"attempt", *recipe.settings.review.hold}
     result.held = {flag: why for flag, why in result.flags.items() if flag in hold}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from corpus.backchannels import is_back_channel
 from corpus.clean import clean, has_words
 from corpus.history import History, TurnHistory
 from corpus.recipe import Recipe
@@ -73,6 +74,30 @@ def clean_all(utterances: Sequence[Utterance], steps: Counter[str]) -> list[Said
 def swapped(roles: Roles) -> Roles:
     """The roles the other way round."""
     return replace(roles, parts={who: SWAPPED[part] for who, part in roles.parts.items()})
+
+
+def edited(
+    session: Session, history: History, messages: tuple[Message, ...]
+) -> tuple[Session, History]:
+    """The session with a person's words in place of its own; raw words stay where turns match."""
+    bare = [
+        place
+        for place, message in enumerate(messages)
+        if message.role == "assistant" and is_back_channel(message.content)
+    ]
+    before = history.turns if len(history.turns) == len(messages) else (None,) * len(messages)
+    turns = tuple(
+        TurnHistory(
+            role=message.role,
+            text=message.content,
+            raw=old.raw if old else (message.content,),
+            steps={**(old.steps if old else {}), "edited": 1},
+            trained=place not in bare,
+        )
+        for place, (message, old) in enumerate(zip(messages, before, strict=True))
+    )
+    changes = {"messages": messages, "untrained": tuple(bare)}
+    return session.model_copy(update=changes), history.model_copy(update={"turns": turns})
 
 
 def make_session(

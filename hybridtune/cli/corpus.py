@@ -69,10 +69,10 @@ def review(
     who = reviewer or getpass.getuser()
     if session is not None:
         event = decide(queue, session, decision, reason=reason, reviewer=who)
-        console.print(f"{event.action}: {event.subject}; {next_step(place)}", soft_wrap=True)
+        typer.echo(f"{event.action}: {event.subject}; {next_step(place)}")
     elif console.is_terminal and decision is None:
         walk(queue, console, who)
-        console.print(next_step(place), soft_wrap=True)
+        typer.echo(next_step(place))
     else:
         console.print(listing(queue))
 
@@ -140,7 +140,14 @@ def show_waiting(waiting: Waiting, console: Console, heading: str) -> None:
 
 
 def export(
-    place: Path, out: Path, form: str, *, allow: Sequence[str], opener: bool, domain: str
+    place: Path,
+    out: Path,
+    form: str,
+    *,
+    allow: Sequence[str],
+    identified: bool,
+    opener: bool,
+    domain: str,
 ) -> None:
     """Write the sessions in another format, as far as their rights allow.
 
@@ -155,7 +162,14 @@ def export(
             raise InputError(f"no {value!r}", where=option, fix=f"one of {', '.join(known)}")
     first = load_domain(domain).settings.opener if opener else None
     source = place if place.is_file() else Outputs.find(place).real
-    done = export_sessions(source, out, format=form, allow=allow, opener=first)  # type: ignore[arg-type]
+    done = export_sessions(
+        source,
+        out,
+        format=form,  # type: ignore[arg-type]
+        allow=allow,  # type: ignore[arg-type]
+        identified=identified,
+        opener=first,
+    )
     typer.echo(f"{done.sessions} sessions in {out}")
     if done.untrained_turns:
         typer.echo(UNTRAINED[form].format(turns=done.untrained_turns), err=True)

@@ -52,7 +52,7 @@ def import_(
         InputError: a path, an option or the output's place is wrong, or no session can be used.
     """
     from corpus.asking import asking  # noqa: PLC0415 - reads numpy
-    from corpus.build import import_all  # noqa: PLC0415
+    from corpus.build import check_ready, import_all  # noqa: PLC0415
     from corpus.outputs import Outputs  # noqa: PLC0415
 
     check_out(out)
@@ -79,6 +79,7 @@ def import_(
     report = import_all(settings, outputs, pack, seed, reporter, attribute=attribute)
     print_report(read_json(outputs.report), Console(stderr=True))
     typer.echo(str(out))
+    check_ready(report, outputs, out)
     if report.malformed:
         raise typer.Exit(1)
 

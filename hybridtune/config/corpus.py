@@ -115,8 +115,9 @@ class SourceSettings(Settings):
 class ReviewSettings(Settings):
     """What a person must look at."""
 
-    hold: tuple[Flag, ...] = ("roles", "attempt")
-    """Sessions with such a flag stay out until a person approves; other flags are told only."""
+    hold: tuple[Flag, ...] = ("roles",)
+    """Sessions with such a flag stay out until a person approves; other flags are told only.
+    `attempt`, speakers that nobody wrote down, always holds."""
     attribution: Literal["none", "teacher", "judge"] = "none"
     """Transcripts without speakers: a model role that says who speaks; a person then approves."""
 
