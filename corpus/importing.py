@@ -6,8 +6,9 @@ that cannot be read costs its own sessions only; it is reported with its line.
 """
 
 import itertools
+import os
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from corpus.card import data_card
 from corpus.duplicates import DuplicateIndex, choose
 from corpus.files import Skipped, find_sources
 from corpus.formats import read_source
+from corpus.guarding import check_places
 from corpus.history import Held, History, as_imported
 from corpus.marks import Attempt
 from corpus.outputs import Outputs
@@ -33,6 +35,9 @@ from corpus.transcript import Hints, Source, Transcript
 from hybridtune.errors import DataError
 from hybridtune.progress import Reporter, Task
 from hybridtune.records import Session, write_json, write_jsonl
+
+READY = 1 << 40
+"""Words that outweigh any session's."""
 
 
 def import_transcripts(
@@ -53,12 +58,14 @@ def import_transcripts(
 
     Raises:
         DataError: a path leads to nothing, or no session remains; nothing is written then.
+        InputError: an output would overwrite a file of the user's.
     """
+    ours = check_places(recipe.settings, outputs)
     with ExitStack() as stack:
         folder = stack.enter_context(spill_folder(outputs.real.parent))
         work = Work(recipe, folder, stack, ask=attribute is not None)
         with reporter.task("transcripts") as task:
-            transcripts = work.read_all(task)
+            transcripts = work.read_all(ours, task)
             for prepared in map_in_order(partial(prepare_safely, recipe=recipe), transcripts):
                 work.take(prepared)
         if attribute and work.waiting:
@@ -88,13 +95,16 @@ class Work:
         self.quarantined: list[Place] = []
         self.waiting = 0
 
-    def read_all(self, task: Task) -> Iterator[Transcript]:
-        """Every transcript of every source; a source that cannot be read is reported."""
+    def read_all(self, ours: Collection[str], task: Task) -> Iterator[Transcript]:
+        """Every transcript of every source but our outputs; what cannot be read is reported."""
         settings = self.recipe.settings
         hints = Hints(frozenset(self.recipe.known), settings.table)
         for source in find_sources(settings.paths, settings.format):
             if isinstance(source, Skipped):
                 self.report.skipped.append(source)
+                continue
+            if os.path.realpath(source.where) in ours:
+                self.report.skipped.append(Skipped(source.name, "written by an import"))
                 continue
             task.advance()
             self.report.sources += 1
@@ -160,11 +170,12 @@ class Work:
 
         def take(prepared: Prepared, answer: Attempt | str) -> None:
             task.advance(failed=isinstance(answer, str))
-            if isinstance(answer, str):
-                prepared.held = {QUARANTINE: answer}
-                self.quarantined.append(self.spill.add(prepared.as_held()))
+            trial = prepared.trial if isinstance(answer, str) else answer
+            if trial is not None:
+                self.place(prepare_attributed(prepared, trial, self.recipe))
             else:
-                self.place(prepare_attributed(prepared, answer, self.recipe))
+                prepared.held = {QUARANTINE: str(answer)}
+                self.quarantined.append(self.spill.add(prepared.as_held()))
 
         attribute(waiting, take)
 
@@ -173,7 +184,9 @@ class Work:
         entries = name_apart(self.entries)
         threshold = self.recipe.settings.filters.duplicate_containment
         pairs = list(self.index.pairs(threshold / 2))
-        dropped = choose(pairs, [entry.words for entry in entries], threshold)
+        # A session that nobody need decide about is better than a longer one that waits.
+        sizes = [entry.words + (0 if entry.held else READY) for entry in entries]
+        dropped = choose(pairs, sizes, threshold)
         for number, drop in dropped.items():
             why = f"says the same as {entries[drop.of].id}"
             self.report.leave_out(entries[number].id, entries[number].file, why, "near-duplicate")

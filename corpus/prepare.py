@@ -48,6 +48,7 @@ class Prepared:
         spans: the same one by one.
         remaining: capitalised words that no list knows.
         mapping: originals to pseudonyms.
+        trial: an attempt by marks or pauses, where a model is asked first.
         steps: what was done before anybody knew who speaks.
         hashes: its 5-word sequences, for finding near-duplicates.
         pending: the transcript, de-identified, where nobody could say who speaks.
@@ -67,6 +68,7 @@ class Prepared:
     mapping: dict[str, str] = field(default_factory=dict)
     hashes: NDArray[Any] | None = None
     pending: Transcript | None = None
+    trial: Attempt | None = None
     steps: Counter[str] = field(default_factory=Counter)
 
     def as_held(self) -> Held:
@@ -102,9 +104,10 @@ def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
         utterances = carry_speakers(utterances, steps)
     else:
         trial = attempt(utterances)
-        if trial is None:
+        if trial is None or recipe.settings.review.attribution != "none":
             result.pending = replace(transcript, utterances=tuple(utterances))
-            result.held, result.steps = {QUARANTINE: NO_SPEAKERS}, steps
+            result.trial, result.steps = trial, steps
+            result.held = {QUARANTINE: NO_SPEAKERS}
             return result
         utterances = list(trial.utterances)
     return finish(transcript, utterances, steps, trial, recipe, result)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from corpus.history import Held, as_imported
 from corpus.outputs import Outputs
-from corpus.show import all_sessions
+from corpus.show import find_session
 from hybridtune.errors import InputError
 from hybridtune.records import Session, iter_jsonl
 from hybridtune.reviews import ReviewEvent, ReviewLog
@@ -54,22 +54,19 @@ class Queue:
         else:
             session = self.find(name)
             refuse_second_thoughts(session, decision)
-            words = as_imported(session)
+            name, words = session.id, as_imported(session)
         return self.log.append(name, decision, reviewer=reviewer, text_sha256=words, reason=reason)
 
     def find(self, name: str) -> Session:
         """A session by its id."""
-        for session in all_sessions(self.outputs):
-            if session.id == name:
-                return session
         for waiting in self.waiting():
-            if waiting.held.id == name:
+            if waiting.held.id == name and waiting.held.session is None:
                 raise InputError(
                     "nobody can say who speaks in it, so there is nothing to decide",
                     where=name,
                     fix="label the speakers in the file and import it again",
                 )
-        raise InputError("no such session", where=name, fix="`hybridtune corpus review` lists them")
+        return find_session(self.outputs, name)
 
 
 def refuse_second_thoughts(session: Session, decision: Decision) -> None:

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_files_written_and_what_they_say(tmp_path: Path) -> None:
     assert told["file"] == "one.txt"
     assert told["span"] == {"first_line": 1, "last_line": 12}
     assert told["roles"] == {"method": "labels", "confidence": 1.0}
-    assert (told["source_kind"], told["rights"]) == ("roleplay", "unstated")
+    assert (told["source_kind"], told["rights"]) == ("unstated", "unstated")
     assert told["group"] != sessions[1].provenance["group"]
     reasons = {each.file: each.reason for each in report.left_out}
     assert reasons["alone.txt"] == "only one speaker remains"
@@ -472,6 +473,82 @@ def test_what_a_killed_import_left_is_removed_by_the_next(tmp_path: Path) -> Non
     assert not left.exists()
 
 
+def test_outputs_are_not_read_back(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really"))
+    settings = CorpusSettings(paths=(str(folder),))
+    for _ in range(2):
+        out = Outputs.beside(folder / "real.jsonl")
+        report = import_all(settings, out, THERAPY, 7, silent())
+        assert report.counts["sessions"] == 1
+        assert report.malformed == []
+        assert report.left_out == []
+
+
+def test_a_file_of_the_users_is_not_overwritten(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", one=dialogue("really"), two=dialogue("often"))
+    mine = (folder / "one.txt").read_bytes()
+    for settings, out in (
+        ({"paths": [str(folder)]}, folder / "one.txt"),
+        ({"paths": [str(folder / "one.txt")]}, folder / "one.txt"),
+        ({"paths": [str(folder)], "deidentify": {"mapping": f"{folder}/one.txt"}}, tmp_path / "r"),
+        ({"paths": [str(folder)], "deidentify": {"mapping": f"{tmp_path}/r"}}, tmp_path / "r"),
+    ):
+        corpus = CorpusSettings.model_validate(settings)
+        with pytest.raises(InputError):
+            import_all(corpus, Outputs.beside(out), THERAPY, 7, silent())
+        assert (folder / "one.txt").read_bytes() == mine
+
+
+def test_of_two_copies_the_one_that_nobody_need_decide_about_stays(tmp_path: Path) -> None:
+    words = re.sub(r"^([TC]): ", ">> ", dialogue("really"), flags=re.MULTILINE)
+    folder = write(tmp_path / "in", sure=dialogue("really"), marks=words + " And one word more.")
+    report, sessions = imported(tmp_path / "out", folder)
+    assert len(sessions) == 1
+    assert sessions[0].provenance["roles"]["method"] == "labels"
+    assert report.reasons() == {"near-duplicate": 1}
+
+
+def test_files_that_cannot_be_read_are_told_beside_what_cannot_be_used(tmp_path: Path) -> None:
+    folder = write(tmp_path / "in", short="T: Hello?\nC: Yes.\n")
+    (folder / "broken.json").write_text("[{", encoding="utf-8")
+    with pytest.raises(DataError, match=r"1 files cannot be read, the first .*broken\.json:1"):
+        imported(tmp_path / "out", folder)
+
+
+WORKING = """
+import sys
+from corpus.pool import map_in_order
+import test_corpus_pool
+for answer in map_in_order(test_corpus_pool.wait, range(1000), 2):
+    print(answer, flush=True)
+"""
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKING],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    workers = {int(process.stdout.readline()) for _ in range(40)}
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and any(is_running(worker) for worker in workers):
+        time.sleep(0.1)
+    assert [worker for worker in workers if is_running(worker)] == []
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except FileNotFoundError:
+        return False
+    return not state.split()[0].startswith("Z")
+
+
 def test_a_decision_holds_for_its_words_only(tmp_path: Path) -> None:
     folder = uncertain(tmp_path / "in")
     write(folder, sure=dialogue("really"))
@@ -526,7 +603,8 @@ from pathlib import Path
 path = Path(sys.argv[1])
 write_table(path, int(sys.argv[2]))
 ours(path, path.with_suffix(".jsonl"))
-print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+    print(resource.getrusage(who).ru_maxrss)
 """
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,11 @@ def double(number: int) -> int:
 
 
 def process(number: int) -> int:
+    return os.getpid() + 0 * number
+
+
+def wait(number: int) -> int:
+    time.sleep(0.05)
     return os.getpid() + 0 * number
 
 

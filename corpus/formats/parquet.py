@@ -86,7 +86,7 @@ def cell(source: Source, scalar: Any, number: int) -> str:
     try:
         value = scalar.as_py()
     except (ValueError, OverflowError, LookupError):
-        what = f"a value of the type {scalar.type} that Python has none for"
+        what = f"a value of the type {scalar.type} that cannot be read"
         raise source.error(what, number, "write it as text") from None
     if value is None or value != value:
         return ""

@@ -10,7 +10,7 @@ Format = Literal[
     "auto", "captions", "json3", "whisper", "text", "docx", "pdf", "table", "esconv", "chat", "qa"
 ]
 Preset = Literal["annomi", "hope", "epitome", "counselchat"]
-SourceKind = Literal["roleplay", "consented", "clinical", "public-qa"]
+SourceKind = Literal["roleplay", "consented", "clinical", "public-qa", "unstated"]
 Rights = Literal["own", "public-domain", "licensed", "permission", "local-use", "unstated"]
 Flag = Literal["roles", "attempt", "crisis", "duplicate", "narration", "quality", "title", "names"]
 
@@ -92,7 +92,7 @@ class DeidentifySettings(Settings):
 class SourceSettings(Settings):
     """What kind of material this is, and what may be done with it."""
 
-    kind: SourceKind = "roleplay"
+    kind: SourceKind = "unstated"
     """`roleplay`, `consented`, `clinical` (needs `authority`) or `public-qa`."""
     authority: str | None = None
     """For clinical material: the approval or agreement under which you process it."""
