@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from corpus.deid import Deidentifier
 from corpus.duplicates import fingerprints
 from corpus.history import Held, History, Replaced
+from corpus.labels import leftover_labels, normalise
 from corpus.marks import Attempt, attempt
 from corpus.narration import trim
 from corpus.quality import Measured, flags, measure, reasons_to_drop
@@ -102,6 +103,7 @@ def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
     trial = None
     if any(each.speaker for each in utterances):
         utterances = carry_speakers(utterances, steps)
+        look_for_labels(utterances, recipe, result)
     else:
         trial = attempt(utterances)
         if trial is None or recipe.settings.review.attribution != "none":
@@ -131,6 +133,14 @@ def trimmed(transcript: Transcript, steps: Counter[str], result: Prepared) -> li
         places = ", ".join(str(each.line) for each in done.flagged[:5])
         result.flags["narration"] = f"sounds like a narrator or a sponsor at line {places}"
     return done.utterances
+
+
+def look_for_labels(utterances: Sequence[Utterance], recipe: Recipe, result: Prepared) -> None:
+    """Labels that no reader took for one put words into the other's mouth: a person must look."""
+    speakers = {normalise(each.speaker) for each in utterances if each.speaker}
+    left = leftover_labels((each.text for each in utterances), {*speakers, *recipe.known})
+    if left:
+        result.flags["roles"] = f"{left} labels are left inside the words: check who says what"
 
 
 def deidentified(
@@ -176,7 +186,9 @@ def finish(
             roles = replace(roles, method=trial.method, confidence=trial.confidence)
             result.flags["attempt"] = trial.why
         elif roles.confidence < 1:
-            result.flags["roles"] = f"who the counselor is: confidence {roles.confidence:g}"
+            result.flags.setdefault(
+                "roles", f"who the counselor is: confidence {roles.confidence:g}"
+            )
         made = make_session(transcript, said, roles, Counter(steps), recipe)
         decision = standing(recipe, result.id, messages_sha256(made[0].messages))
         if decision and decision.action == "swap":

@@ -13,6 +13,7 @@ from typing import Any
 from corpus.backchannels import is_back_channel
 from corpus.clean import clean, has_words
 from corpus.history import History, TurnHistory
+from corpus.labels import normalise
 from corpus.recipe import Recipe
 from corpus.speakers import LeftOut, Roles
 from corpus.transcript import Part, Transcript, Utterance
@@ -45,8 +46,10 @@ def carry_speakers(utterances: Sequence[Utterance], steps: Counter[str]) -> list
     """
     carried: list[Utterance] = []
     speaker: str | None = None
+    spelled: dict[str, str] = {}  # "ANN" and "Ann" are one
     for each in utterances:
         label = " ".join((each.speaker or "").split()) or None
+        label = spelled.setdefault(normalise(label), label) if label else None
         if label is None and each.change:
             speaker = None
             steps["unattributed"] += 1

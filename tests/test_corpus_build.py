@@ -657,3 +657,18 @@ def test_a_model_tells_who_speaks_and_a_person_approves(tmp_path: Path) -> None:
     log.append(held.id, "approve", reviewer="me", text_sha256=held.digest)
     step.run(silent())
     assert len(read_jsonl(run.corpus / "real.jsonl", Session)) == 2
+
+
+def test_spellings_of_a_label_are_one_speaker_and_lost_labels_wait(tmp_path: Path) -> None:
+    lines = dialogue("really", counselor="Anna", patient="Tom").splitlines()
+    lines[4] = lines[4].replace("Anna:", "ANNA:")
+    folder = write(tmp_path / "in", names="\n".join(lines))
+    report, _ = imported(tmp_path / "a", folder)
+    assert report.counts["sessions"] + report.counts["held"] == 1
+    assert report.steps["other_speakers"] == 0
+    lost = dialogue("often").splitlines()
+    lost[3] += ". Therapist: And what do you think of that?"
+    folder = write(tmp_path / "lost", lost="\n".join(lost), sure=dialogue("really"))
+    imported(tmp_path / "b", folder)
+    (held,) = read_jsonl(tmp_path / "b" / "held.jsonl", Held)
+    assert "labels are left inside" in held.reasons["roles"]
