@@ -33,9 +33,7 @@ SPACE_BEFORE = re.compile(r" ([,.;:!?])(?!\.)")
 # Marks in a row; an ellipsis behind a space is a word that is missing, and stays apart.
 MARKS = re.compile(r"(?:\.{3,}|[,.;:?!])(?:[,;:?!]|\.(?!\d)|\s+(?!\.\.)(?:[,;:?!]|\.(?!\d)))+")
 STRONG = re.compile(r"[?!]+")
-ABBREVIATED = re.compile(
-    r"\.\w$|\b(?:etc|mr|mrs|ms|dr|jr|sr|st|vs|no|inc|approx)$", re.IGNORECASE
-)
+ABBREVIATED = re.compile(r"\.\w$|\b(?:etc|mr|mrs|ms|dr|jr|sr|st|vs|no|inc|approx)$", re.IGNORECASE)
 DASHED = re.compile(r"(--?)\s*(?:[,;:]|\.(?!\.))(?=\s|$)")
 # A quotation does not open with a comma.
 OPENED = re.compile(r"((?:^|(?<=[\s(]))\")\s*(?!\.\.|\.\d)[,.;:]\s*")

@@ -78,6 +78,11 @@ def in_language(english: float | None, language: str) -> Verdict:
         english: its `english_share`.
         language: the domain's BCP 47 tag, such as `en` or `en-GB`.
     """
-    if english is None or language.casefold().split("-")[0] != "en":
+    if english is None or not is_english(language):
         return "cannot tell"
     return "yes" if english >= LEAST_ENGLISH else "no"
+
+
+def is_english(language: str) -> bool:
+    """Whether a BCP 47 tag means English."""
+    return language.casefold().split("-")[0] == "en"

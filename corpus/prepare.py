@@ -16,6 +16,7 @@ from corpus.deid import Deidentifier
 from corpus.duplicates import fingerprints
 from corpus.history import Held, History, Replaced
 from corpus.labels import leftover_labels, normalise
+from corpus.language import LARGE_PART, foreign_share, is_english
 from corpus.marks import Attempt, attempt
 from corpus.narration import trim
 from corpus.quality import Measured, flags, measure, reasons_to_drop
@@ -23,7 +24,7 @@ from corpus.recipe import Recipe
 from corpus.sessions import carry_speakers, clean_all, edited, make_session, swapped
 from corpus.speakers import LeftOut, attribute
 from corpus.transcript import Transcript, Utterance
-from hybridtune.records import Session
+from hybridtune.records import Role, Session
 from hybridtune.reviews import ReviewEvent, messages_sha256
 
 QUARANTINE = "quarantine"
@@ -224,6 +225,21 @@ def finish(
     return result
 
 
+def check_language(
+    session: Session, transcript: Transcript, recipe: Recipe, result: Prepared
+) -> None:
+    """An answer that goes on in another language is no answer to train on; a session is flagged."""
+    if recipe.settings.filters.language == "any" or not is_english(recipe.domain.language):
+        return
+    role: Role | None = "assistant" if transcript.kind == "qa" else None
+    words = " ".join(each.content for each in session.messages if role in {None, each.role})
+    share = foreign_share(words)
+    if share >= LARGE_PART and transcript.kind == "qa":
+        result.dropped.append("an answer partly in another language")
+    elif share >= LARGE_PART:
+        result.flags["language"] = f"{share:.0%} of it is in another language"
+
+
 def standing(recipe: Recipe, session: str, words: str) -> ReviewEvent | None:
     """A person's decision on these very words; ids are longer where files are named alike."""
     for name in (session, f"{session}-{words[:8]}"):
@@ -241,6 +257,7 @@ def check(session: Session, transcript: Transcript, recipe: Recipe, result: Prep
         result.measured, filters, transcript.kind, transcript.quality, recipe.domain.language
     )
     result.flags.update(flags(session, transcript.title, transcript.quality, recipe.domain))
+    check_language(session, transcript, recipe, result)
     # Who speaks was told by nobody who was there: always a person's to decide.
     hold = {"attempt", *recipe.settings.review.hold}
     result.held = {flag: why for flag, why in result.flags.items() if flag in hold}

@@ -88,7 +88,6 @@ They kept me at [[organisation:St. Brendan's Hospital]] for three nights.
 My boss at [[organisation:Halvorsen Logistics]] wrote me up, [[name:Craig]] did.
 Hi, [[name:Robert]]. // What's new? [[name:Robert]] came. // and [[name:robert]] said no
 I saw [[name:Robert]]. // I told [[name:ROBERT]] that // [[name:Robert]]'ll go.
-My friend [[name:Will]] left. // [[name:Will]] is back.
 I live at [[street:14 Maple Street]].
 This Christmas [[name:Carol]] came, and [[name:Noel]] too.
 [[name:Anneliese]] called me on [[date:January 9]] from [[city:Denver]].

@@ -12,7 +12,9 @@ Format = Literal[
 Preset = Literal["annomi", "hope", "epitome", "counselchat"]
 SourceKind = Literal["roleplay", "consented", "clinical", "public-qa", "unstated"]
 Rights = Literal["own", "public-domain", "licensed", "permission", "local-use", "unstated"]
-Flag = Literal["roles", "attempt", "crisis", "duplicate", "narration", "quality", "title", "names"]
+Flag = Literal[
+    "roles", "attempt", "crisis", "duplicate", "narration", "quality", "title", "names", "language"
+]
 
 
 class TableSettings(Settings):
