@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NoReturn
 
-from corpus.transcript import Source
+from corpus.transcript import Source, printable
 from hybridtune.errors import DataError
 
 MOST_MEMBERS = 100_000
@@ -34,29 +34,30 @@ def members(path: Path) -> list[zipfile.ZipInfo]:
     Raises:
         DataError: it is no whole archive, or refused as such.
     """
+    where = printable(str(path))
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"not a whole zip archive: {error}", where=str(path), fix="pack or download it again"
+            f"not a whole zip archive: {error}", where=where, fix="pack or download it again"
         ) from None
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
+        raise DataError(f"cannot be read: {error.strerror or error}", where=where) from None
     if not infos:
-        raise DataError("an archive without files", where=str(path), fix="remove it")
+        raise DataError("an archive without files", where=where, fix="remove it")
     if len(infos) > MOST_MEMBERS:
         what = f"{len(infos):,} files in one archive, at most {MOST_MEMBERS:,}"
-        raise DataError(what, where=str(path), fix="split it")
+        raise DataError(what, where=where, fix="split it")
     if sum(info.file_size for info in infos) > MOST_BYTES_TOGETHER:
         what = f"more than {MOST_BYTES_TOGETHER // 2**30} GiB of content in one archive"
-        raise DataError(what, where=str(path), fix="split it")
+        raise DataError(what, where=where, fix="split it")
     return sorted(infos, key=lambda info: info.filename)
 
 
-def member_source(path: Path, where: str, info: zipfile.ZipInfo, name: str) -> Source:
+def member_source(path: Path, info: zipfile.ZipInfo, name: str) -> Source:
     """A member as a source; a refused one raises its error when it is opened."""
-    label = f"{where}:{info.filename}"
+    label = printable(f"{path}:{info.filename}")
     if reason := refusal(info):
         return refused(name, DataError(reason, where=label, fix="leave it out, or unpack it"))
     return Source(name, label, info.file_size, functools.partial(open_member, path, label, info))

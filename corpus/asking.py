@@ -4,11 +4,12 @@ The model sees de-identified words only, and what it says is never used before a
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from corpus.attribution import attribute_by_model
 from corpus.marks import Attempt
-from corpus.transcript import Transcript
+from corpus.prepare import Prepared
 from hybridtune.chat.model import ChatModel
 from hybridtune.config.servers import Sampling
 from hybridtune.domain import Domain
@@ -18,21 +19,21 @@ from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
 
 AT_ONCE = 16
-Take = Callable[[Transcript, Attempt | str], None]
-Attribute = Callable[[Iterable[Transcript], Take], None]
-"""Asks a model who speaks; hands back each transcript with the attempt, or why there is none."""
+Take = Callable[[Prepared, Attempt | str], None]
+Attribute = Callable[[Iterable[Prepared], Take], None]
+"""Asks a model who speaks; hands each back with the attempt, or why there is none."""
 
 
 def asking(run: Run, domain: Domain, role: str, reporter: Reporter) -> Attribute:
     """How a role's model is asked; its server starts when the first question comes."""
     sampling: Sampling = getattr(run.experiment.roles, role).sampling
 
-    async def ask(transcripts: Iterable[Transcript], take: Take) -> None:
+    async def ask(waiting: Iterable[Prepared], take: Take) -> None:
         async with open_models(run, domain, [role], stage="corpus", reporter=reporter) as models:
             asker = Asker(models[role], domain, sampling, run.experiment.seed)
-            await asker.ask_all(transcripts, take)
+            await asker.ask_all(waiting, take)
 
-    return lambda transcripts, take: asyncio.run(ask(transcripts, take))
+    return lambda waiting, take: asyncio.run(ask(waiting, take))
 
 
 class Asker:
@@ -42,25 +43,26 @@ class Asker:
         self.model, self.domain = model, domain
         self.sampling, self.seed = sampling, seed
 
-    async def ask_all(self, transcripts: Iterable[Transcript], take: Take) -> None:
+    async def ask_all(self, waiting: Iterable[Prepared], take: Take) -> None:
         """Ask about each, in order, holding no more than a few at once."""
-        waiting: list[tuple[Transcript, asyncio.Task[Attempt | str]]] = []
+        asked: deque[tuple[Prepared, asyncio.Task[Attempt | str]]] = deque()
         async with asyncio.TaskGroup() as group:
-            for transcript in transcripts:
-                waiting.append((transcript, group.create_task(self.ask(transcript))))
-                if len(waiting) >= AT_ONCE:
-                    first, task = waiting.pop(0)
+            for each in waiting:
+                asked.append((each, group.create_task(self.ask(each))))
+                if len(asked) >= AT_ONCE:
+                    first, task = asked.popleft()
                     take(first, await task)
-            for transcript, task in waiting:
-                take(transcript, await task)
+            for each, task in asked:
+                take(each, await task)
 
-    async def ask(self, transcript: Transcript) -> Attempt | str:
+    async def ask(self, waiting: Prepared) -> Attempt | str:
         """One transcript's attempt, or why there is none."""
+        assert waiting.pending is not None
         try:
             return await attribute_by_model(
                 self.model,
                 self.domain,
-                transcript.utterances,
+                waiting.pending.utterances,
                 sampling=self.sampling,
                 seed=self.seed,
             )

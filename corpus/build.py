@@ -5,6 +5,8 @@ Reads the paths of `experiment.corpus` and `corpus/reviews.jsonl`. Writes `corpu
 `held.jsonl`, `report.json` and `DATA_CARD.md` beside it.
 """
 
+from pathlib import Path
+
 from rich.markup import escape
 
 from corpus.asking import Attribute
@@ -39,13 +41,22 @@ def build_corpus(
     )
     if report.malformed and experiment.corpus.malformed == "stop":
         raise unreadable(report)
+    check_ready(report, outputs, outputs.real.parent.parent)
+    return report
+
+
+def check_ready(report: Report, outputs: Outputs, place: Path) -> None:
+    """There must be something to train on.
+
+    Raises:
+        DataError: all sessions wait for a person, or are quarantined.
+    """
     if not report.counts["sessions"]:
         raise DataError(
             f"no session is ready: {report.counts['held']} wait for a person",
             where=str(outputs.held),
-            fix=f"decide: hybridtune corpus review {outputs.real.parent}",
+            fix=f"look and decide: hybridtune corpus review {place}",
         )
-    return report
 
 
 def import_all(

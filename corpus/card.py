@@ -4,6 +4,7 @@ Renders `corpus/templates/DATA_CARD.md.jinja`; what a person must fill in stands
 question in italics. docs/data.md says how to go on with it.
 """
 
+import html
 from pathlib import Path
 
 import jinja2
@@ -11,6 +12,11 @@ import jinja2
 from corpus.report import Report
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+def plain(text: str) -> str:
+    """A user's words in one line of a table, without any markup of theirs."""
+    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")
 
 
 def data_card(report: Report) -> str:
@@ -23,6 +29,7 @@ def data_card(report: Report) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown of counts and words of our own
     )
+    environment.filters["plain"] = plain
     settings = report.recipe.settings
     return environment.get_template("DATA_CARD.md.jinja").render(
         domain=report.recipe.domain,

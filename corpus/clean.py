@@ -1,8 +1,6 @@
 """Cleaning that holds for every speaker: pure named steps from a text to a text and a count.
 
-The rule for brackets: a transcriber's note in `[...]` goes ("[laughter]", "[croostalk]"), and so
-does one in `(...)` that names a sound or a time; a note that words are missing ("[unintelligible
-00:01:15]") becomes "...", so that nobody takes two halves for one sentence. Tags, glued sentences
+What is enclosed in brackets is `corpus.brackets`' and `corpus.placeholders`'; tags, glued sentences
 and a source's boilerplate are `corpus.markup`'s, disfluencies `corpus.disfluency`'s.
 """
 
@@ -12,35 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from corpus.brackets import GAP, drop_notes, mark_gaps, unwrap
 from corpus.markup import drop_boilerplate, drop_tags, unglue
-from corpus.transcript import CLOCK
+from corpus.placeholders import fill_placeholders
 
 Step = Callable[[str], tuple[str, int]]
 
 # A removal may bring a next one to light ("[a [b]]"); deeper than this nobody nests.
 ROUNDS = 8
-# Placeholders of earlier de-identification count as gaps: the word is missing there, too.
-GAP_WORDS = (
-    r"(?:unintelligible|inaudible|indiscernible|indistinct|untranscribable|foreign language"
-    r"|redacted|(?:first |last |patient |client )?name|phi|pii|deleted|bleep(?:ed)?)\b"
-)
-# With the slips that transcribers make: "[croostalk]", "[signs]".
-SOUND_WORDS = (
-    r"laugh(?:s|ter|ing)?|laughts|chuckl(?:es?|ing)|chucles|giggl(?:es?|ing)|sigh(?:s|ing)?|signs"
-    r"|cough(?:s|ing)?|cry(?:ing)?|cries|sob(?:s|bing)?|sniff(?:s|ling|les)?"
-    r"|clear(?:s|ing)(?: (?:his|her|their))? throat|pauses?|silence|long pause"
-    r"|cro+s+s?[ -]?talk(?:ing)?|overlapping(?: (?:talk|speech))?|music|upbeat music|applause"
-    r"|breath(?:es|ing)?|inhales|exhales|scoffs|groans|yawns|whispers|smiles|nods"
-)
-GAP = re.compile(
-    rf"[\[(]\s?(?=[\w?])(?:{GAP_WORDS}[^\[\]()]{{0,40}}|\?+\s*)[\])](?:\s?[.,])?|(?<!\w)_{{3,}}(?!\w)",
-    re.IGNORECASE,
-)
-NOTE = re.compile(
-    rf"\[[^\[\]]{{0,60}}\]|\(\s?(?=\w)(?:{SOUND_WORDS}|{CLOCK})\s?\)"
-    rf"|\*\s?(?=\w)(?:{SOUND_WORDS})\s?\*",
-    re.IGNORECASE,
-)
 ENTITY = re.compile(
     r"&(?:(?:amp|#38|#x26);)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"
 )
@@ -53,6 +30,15 @@ TYPOGRAPHIC = {
 TYPOGRAPHY = re.compile("|".join(TYPOGRAPHIC))
 UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\x00-\x08\x0e-\x1b\x7f]")
 SPACE_BEFORE = re.compile(r" ([,.;:!?])(?!\.)")
+# Marks in a row; an ellipsis behind a space is a word that is missing, and stays apart.
+MARKS = re.compile(r"(?:\.{3,}|[,.;:?!])(?:[,;:?!]|\.(?!\d)|\s+(?!\.\.)(?:[,;:?!]|\.(?!\d)))+")
+STRONG = re.compile(r"[?!]+")
+ABBREVIATED = re.compile(r"\.\w$|\b(?:etc|mr|mrs|ms|dr|jr|sr|st|vs|no|inc|approx)$", re.IGNORECASE)
+DASHED = re.compile(r"(--?)\s*(?:[,;:]|\.(?!\.))(?=\s|$)")
+# A quotation does not open with a comma.
+OPENED = re.compile(r"((?:^|(?<=[\s(]))\")\s*(?!\.\.|\.\d)[,.;:]\s*")
+EMPTY = re.compile(r"\(\s*[,.;:-]?\s*\)|(?<=\s)\"\s*$|^\"\s*$")
+LEADING = re.compile(r"^\s*(?!\.\.)[,.;:?!](?:\s*(?!\.\.)[,.;:?!])*\s*")
 
 
 @dataclass(frozen=True)
@@ -77,14 +63,46 @@ def plain_typography(text: str) -> tuple[str, int]:
     return TYPOGRAPHY.subn(lambda match: TYPOGRAPHIC[match[0]], text)
 
 
-def mark_gaps(text: str) -> tuple[str, int]:
-    """Notes of missing words to an ellipsis."""
-    return GAP.subn(" ... ", text)
+def fill_and_mend(text: str) -> tuple[str, int]:
+    """Placeholders of an earlier anonymisation to neutral words."""
+    filled, count = fill_placeholders(text)
+    if not count:
+        return text, 0
+    mended = mend(filled)
+    cut_off = text.rstrip().endswith(",")
+    return (mended if cut_off else mended.rstrip(" ,")), count
 
 
-def drop_notes(text: str) -> tuple[str, int]:
-    """All other notes of a transcriber go."""
-    return NOTE.subn(" ", text)
+def drop_and_mend(text: str) -> tuple[str, int]:
+    """A transcriber's notes go, and marks that only stood beside them."""
+    dropped, count = drop_notes(text)
+    return (mend(dropped) if count else text), count
+
+
+def mend(text: str) -> str:
+    """Marks as they are written where something between them was taken out: "well. ." is "well.".
+
+    What is written so on purpose stays: "...", "?!", "etc.,".
+    """
+    text = EMPTY.sub(" ", text)
+    text = MARKS.sub(one_mark, text)
+    text = OPENED.sub(r"\1", DASHED.sub(r"\1", text))
+    return LEADING.sub("", text)
+
+
+def one_mark(match: re.Match[str]) -> str:
+    """The mark that counts among several."""
+    marks = match[0]
+    strong = STRONG.search(marks)
+    if strong:
+        return ("..." if marks.startswith("...") else "") + strong[0]
+    if "..." in marks:
+        return "..."
+    if "." not in marks:
+        return marks[0]
+    abbreviated = marks[0] == "." and ABBREVIATED.search(match.string[: match.start()][-12:])
+    following = next((mark for mark in marks[1:] if mark in ",;:"), "")
+    return "." + following if abbreviated else "."
 
 
 def tidy_spaces(text: str) -> tuple[str, int]:
@@ -101,7 +119,9 @@ STEPS: dict[str, Step] = {
     "typography": plain_typography,
     "boilerplate": drop_boilerplate,
     "gaps": mark_gaps,
-    "notes": drop_notes,
+    "placeholders": fill_and_mend,
+    "notes": drop_and_mend,
+    "brackets": unwrap,
     "glued": unglue,
     "spaces": tidy_spaces,
 }

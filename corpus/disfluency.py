@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from corpus.clean import tidy_spaces
+from corpus.clean import mend, tidy_spaces
 
 Level = Literal["keep", "light", "medium"]
 
 WORD = r"[A-Za-z]+(?:'[A-Za-z]+)*"
-FILLER = r"(?:[Uu]+[Mm]+|[Uu]+[Hh]+[Mm]*|[Ee]rr*m*)(?![\w']|-\w)"
+# "Um-um" is one; "uh-uh" says no, and "um-hum" yes.
+FILLER = r"(?:[Uu]+[Mm]+(?:-[Uu]+[HhMm]+)*|[Uu]+[Hh]+[Mm]*(?:-[Uu]+[Mm]+)*|[Ee]rr*m*)(?![\w']|-\w)"
+QUOTED_FILLER = re.compile(rf"(?:^|(?<=[\s(]))\"\s*{FILLER}\s*(?:[.,?!]|--?)*\s*\"")
 FILLERS = re.compile(
     rf"(?P<before>,?\s*)(?<![\w'])(?<!\w-)(?P<run>{FILLER}(?:\s*(?:,|--?)?\s*{FILLER})*)"
     r"(?P<after>\s*(?:,|--?(?!\w))?\s*)(?P<next>\w?)"
@@ -36,7 +38,7 @@ CLAUSE_EDGES = frozenset(
     {"you", "it", "that", "this", "her", "is", "was", "do", "did", "have", "can", "what", "there"}
     | {"here", "know", "think", "said", "say"}
 )
-HYPHENATED = frozenset({"so", "bye", "ha", "no", "night", "tut", "boo", "mm"})
+HYPHENATED = frozenset({"so", "bye", "ha", "no", "night", "tut", "boo", "mm", "uh"})
 CONJUNCTIONS = frozenset({"and", "but", "or", "if", "because", "'cause", "when", "as"})
 REPEAT = re.compile(
     rf"(?<![\w'-])(?P<phrase>{WORD}(?:\s+{WORD}){{0,2}})"
@@ -83,14 +85,22 @@ def lighten(text: str, level: Level, counts: Counter[str]) -> str:
     """Repair one counselor turn, adding what was changed to `counts`."""
     if level == "keep":
         return text
-    lightened, fillers = FILLERS.subn(without_filler, tidy_spaces(text)[0])
-    counts["fillers"] += fillers
-    stripped = lightened.strip("- ")
+    unquoted, quoted = QUOTED_FILLER.subn(" ", tidy_spaces(text)[0])
+    lightened, fillers = FILLERS.subn(without_filler, unquoted)
+    counts["fillers"] += quoted + fillers
+    stripped = bare(lightened)
     counts["cut_offs"] += (lightened[:1] == "-") + (lightened[-1:] == "-")
-    lightened = tidy_spaces(without_repeats(stripped, level, counts))[0]
+    lightened = bare(without_repeats(stripped, level, counts))
     if text[:1].isupper() and lightened[:1].islower():
         lightened = lightened[0].upper() + lightened[1:]
     return lightened
+
+
+def bare(text: str) -> str:
+    """A text without dashes at its ends, its marks and spaces as they should be."""
+    while (mended := tidy_spaces(mend(text.strip("- ")))[0].strip("- ")) != text:
+        text = mended
+    return text
 
 
 def without_repeats(text: str, level: Level, counts: Counter[str]) -> str:
@@ -109,11 +119,13 @@ def without_repeats(text: str, level: Level, counts: Counter[str]) -> str:
 
 def without_filler(match: re.Match[str]) -> str:
     """What stays of a filler and the commas around it."""
-    spoken = match.string[: match.start()].rstrip(" \"'-")
-    following = match["next"]
-    if not spoken or spoken[-1] in ".?!":
+    before, following = match.string[: match.start()], match["next"]
+    spoken = before.rstrip(" \"'-")
+    if not spoken or spoken[-1] in ".?!" or before[-1:] in ('"', "-"):
         capital = match["run"][0].isupper()
         return match["before"].replace(",", "") + (following.upper() if capital else following)
+    if "-" in match["after"] and following.isupper():
+        return "-- " + following
     if not following and match.string[match.end() : match.end() + 1] in {"", ".", "?", "!"}:
         return ""
     comma = "," in match["before"] + match["after"]

@@ -48,6 +48,7 @@ def export_sessions(
     *,
     format: ExportFormat,  # noqa: A002 - named like the option
     allow: Collection[Rights] = (),
+    identified: bool = False,
     opener: str | None = None,
 ) -> ExportReport:
     """Write the sessions of a file in another format.
@@ -58,6 +59,8 @@ def export_sessions(
         format: `openai` (`messages`, with weight 0 on untrained turns), `sharegpt`, or `session`
             (our own records, with what of the provenance identifies nobody).
         allow: rights that are let through although they do not include passing on.
+        identified: let real sessions through that were not de-identified; their ids, which are
+            made of file names, are replaced by numbers.
         opener: first user turn, in the chat formats, of sessions that the counselor opens: many
             chat templates refuse them otherwise.
 
@@ -69,8 +72,12 @@ def export_sessions(
     allowed = FREE | ({*allow} & {*RIGHTS})
     report, refused = ExportReport(), Counter[str]()
     with atomic_write(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for session in iter_jsonl(path, Session):
+        for number, session in enumerate(iter_jsonl(path, Session), start=1):
             rights = rights_of(session)
+            if rights is not None and session.provenance.get("deidentified") is False:
+                if not identified:
+                    raise not_safe(path, session)
+                session = session.model_copy(update={"id": f"real-{number:05d}"})
             if rights is not None and rights not in allowed:
                 refused[rights] += 1
             elif not session.messages:
@@ -82,6 +89,15 @@ def export_sessions(
         if not report.sessions:
             raise DataError("no sessions to export", where=str(path))
     return report
+
+
+def not_safe(path: Path, session: Session) -> DataError:
+    """A session that holds the words as they were spoken, names included."""
+    return DataError(
+        "nothing exported: it was not de-identified",
+        where=f"{path}: {session.id}",
+        fix="import it again without --no-deidentify; or, if you may, --identified",
+    )
 
 
 def rights_of(session: Session) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from corpus.archive import is_unsafe, member_source, members, refused
-from corpus.transcript import Source
+from corpus.transcript import Source, printable
 from hybridtune.errors import DataError
 
 # The formats that a suffix may stand for, the likeliest first.
@@ -43,7 +43,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file in a folder or archive that is no transcript, and why."""
+    """A file in a folder or archive that is no transcript, and why; the name is `printable`."""
 
     name: str
     reason: str
@@ -80,7 +80,7 @@ def find_sources(paths: Sequence[str], kind: str = "auto") -> Iterator[Source | 
     for found in find_on_disk(paths):
         reason = reason_to_skip(found, kind)
         if reason:
-            yield Skipped(found.name, reason)
+            yield Skipped(printable(found.name), reason)
         elif found.is_archive:
             yield from find_in_archive(found, kind)
         else:
@@ -94,18 +94,25 @@ def input_files(paths: Sequence[str], kind: str = "auto") -> list[Path]:
 
 def find_on_disk(paths: Sequence[str]) -> list[Found]:
     """All files that some paths lead to, once each, whatever they are."""
-    found: dict[Path, Found] = {}
+    found: dict[str, Found] = {}
     for given in paths:
         for each in expand(given):
-            place = each.path.resolve()
-            if place not in found or (each.named and not found[place].named):
-                found[place] = each
+            place = os.path.realpath(each.path)
+            found[place] = min(each, found.get(place, each), key=preference)
     return sorted(found.values(), key=lambda each: (each.name, str(each.path)))
+
+
+def preference(found: Found) -> tuple[bool, int, str, str]:
+    """Which way to a file gives its name, the least first, in whatever order they are found.
+
+    A path of its own, else the one that tells most folders.
+    """
+    return not found.named, -found.name.count("/"), found.name, str(found.path)
 
 
 def expand(given: str) -> list[Found]:
     """One path's files, with names that are relative to it."""
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     if path.is_file():
         return [Found(path, path.name, named=True)]
     if path.is_dir():
@@ -116,9 +123,9 @@ def expand(given: str) -> list[Found]:
         globbed = (Path(each) for each in glob.glob(str(path), recursive=True))
         matches = [each for each in globbed if each.is_file()]
     else:
-        raise DataError("no such file or folder", where=given, fix="check the paths")
+        raise DataError("no such file or folder", where=printable(given), fix="check the paths")
     if not matches:
-        raise DataError("no files here", where=given, fix="check the paths")
+        raise DataError("no files here", where=printable(given), fix="check the paths")
     return [Found(each, each.relative_to(root).as_posix(), named=False) for each in matches]
 
 
@@ -137,7 +144,8 @@ def file_source(found: Found) -> Source:
         size = found.path.stat().st_size
     except OSError:
         size = 0
-    return Source(found.name, str(found.path), size, functools.partial(open_file, found.path))
+    name, where = printable(found.name), printable(str(found.path))
+    return Source(name, where, size, functools.partial(open_file, found.path))
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -150,15 +158,15 @@ def find_in_archive(found: Found, kind: str) -> Iterator[Source | Skipped]:
     try:
         infos = members(found.path)
     except DataError as error:
-        yield refused(found.name, error)
+        yield refused(printable(found.name), error)
         return
     for info in infos:
-        name = f"{found.name}/{info.filename}"
+        name = printable(f"{found.name}/{info.filename}")
         reason = "" if is_unsafe(info) else reason_by_name(info.filename, kind)
         if reason:
             yield Skipped(name, reason)
         else:
-            yield member_source(found.path, str(found.path), info, name)
+            yield member_source(found.path, info, name)
 
 
 def reason_to_skip(found: Found, kind: str) -> str:

@@ -6,6 +6,7 @@ person or cannot be used for want of speakers. Both hold de-identified words onl
 """
 
 from hybridtune.records import Record, Role, Session
+from hybridtune.reviews import messages_sha256
 
 
 class TurnHistory(Record):
@@ -73,3 +74,9 @@ class Held(Record):
     lines: tuple[str, ...] = ()
     file: str | None = None
     digest: str | None = None
+
+
+def as_imported(session: Session) -> str:
+    """SHA-256 of a session's words as they were imported: what decisions about it hold for."""
+    decided: str | None = session.provenance.get("review", {}).get("text_sha256")
+    return decided or messages_sha256(session.messages)

@@ -6,8 +6,9 @@ that cannot be read costs its own sessions only; it is reported with its line.
 """
 
 import itertools
+import os
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -19,21 +20,24 @@ from corpus.card import data_card
 from corpus.duplicates import DuplicateIndex, choose
 from corpus.files import Skipped, find_sources
 from corpus.formats import read_source
-from corpus.history import Held, History
-from corpus.mapping import Mapping
+from corpus.guarding import check_places
+from corpus.history import Held, History, as_imported
 from corpus.marks import Attempt
 from corpus.outputs import Outputs
 from corpus.pool import map_in_order
-from corpus.prepare import QUARANTINE, Prepared, prepare, prepare_attributed
+from corpus.prepare import QUARANTINE, Prepared, prepare_attributed, prepare_safely
+from corpus.pseudonyms import MappingFile
 from corpus.recipe import Recipe
 from corpus.report import Report
-from corpus.selection import Entry, draw, name_apart
+from corpus.selection import Entry, draw, name_apart, resembling
 from corpus.spill import Place, Spill, spill_folder
-from corpus.transcript import Hints, Transcript
+from corpus.transcript import Hints, Source, Transcript
 from hybridtune.errors import DataError
 from hybridtune.progress import Reporter, Task
-from hybridtune.records import Session, atomic_write, write_json, write_jsonl
-from hybridtune.reviews import messages_sha256
+from hybridtune.records import Session, write_json, write_jsonl
+
+READY = 1 << 40
+"""Words that outweigh any session's."""
 
 
 def import_transcripts(
@@ -54,13 +58,15 @@ def import_transcripts(
 
     Raises:
         DataError: a path leads to nothing, or no session remains; nothing is written then.
+        InputError: an output would overwrite a file of the user's.
     """
+    ours = check_places(recipe.settings, outputs)
     with ExitStack() as stack:
         folder = stack.enter_context(spill_folder(outputs.real.parent))
         work = Work(recipe, folder, stack, ask=attribute is not None)
         with reporter.task("transcripts") as task:
-            transcripts = work.read_all(task)
-            for prepared in map_in_order(partial(prepare, recipe=recipe), transcripts):
+            transcripts = work.read_all(ours, task)
+            for prepared in map_in_order(partial(prepare_safely, recipe=recipe), transcripts):
                 work.take(prepared)
         if attribute and work.waiting:
             with reporter.task("speakers by model", total=work.waiting) as task:
@@ -76,46 +82,64 @@ class Work:
     """One import while it runs."""
 
     def __init__(self, recipe: Recipe, folder: Path, stack: ExitStack, *, ask: bool) -> None:
-        self.recipe = recipe
+        self.recipe, self.folder = recipe, folder
         self.ask = ask
         self.report = Report(recipe)
         self.spill = Spill(folder / "sessions")
         stack.callback(self.spill.file.close)
         self.pending: BinaryIO = stack.enter_context((folder / "pending").open("w+b"))
         self.index = stack.enter_context(DuplicateIndex(folder / "index"))
-        self.mapping = stack.enter_context(Mapping(recipe.settings.deidentify.mapping))
+        self.mapping = MappingFile(recipe.settings.deidentify.mapping, folder)
+        stack.callback(self.mapping.close)
         self.entries: list[Entry] = []
         self.quarantined: list[Place] = []
         self.waiting = 0
 
-    def read_all(self, task: Task) -> Iterator[Transcript]:
-        """Every transcript of every source; a source that cannot be read is reported."""
+    def read_all(self, ours: Collection[str], task: Task) -> Iterator[Transcript]:
+        """Every transcript of every source but our outputs; what cannot be read is reported."""
         settings = self.recipe.settings
         hints = Hints(frozenset(self.recipe.known), settings.table)
         for source in find_sources(settings.paths, settings.format):
             if isinstance(source, Skipped):
                 self.report.skipped.append(source)
                 continue
+            if os.path.realpath(source.where) in ours:
+                self.report.skipped.append(Skipped(source.name, "written by an import"))
+                continue
             task.advance()
             self.report.sources += 1
-            try:
-                for transcript in read_source(source, hints, settings.format):
-                    self.report.formats[transcript.format] += 1
-                    yield transcript
-            except DataError as error:
-                self.report.malformed.append(error)
+            transcripts = lazily(source, hints, settings.format)
+            while transcript := self.next_of(transcripts, source):
+                self.report.formats[transcript.format] += 1
+                yield transcript
+
+    def next_of(self, transcripts: Iterator[Transcript], source: Source) -> Transcript | None:
+        """The next transcript of a source; None at its end, and where it cannot be read on."""
+        try:
+            return next(transcripts, None)
+        except DataError as error:
+            # A copy: the error itself holds the whole file, by way of its traceback.
+            told = DataError(error.what, where=error.where, fix=error.fix)
+        except Exception as error:
+            told = source.error(f"cannot be read: an error of hybridtune ({type(error).__name__})")
+        self.report.malformed.append(told)
+        return None
 
     def take(self, prepared: Prepared) -> None:
-        """Put what became of a transcript where it belongs."""
+        """Count what became of a transcript, and put it where it belongs."""
         self.report.note(prepared)
         self.mapping.add(prepared)
+        self.place(prepared)
+
+    def place(self, prepared: Prepared) -> None:
+        """Drop it, keep it, put it to a model, or quarantine it."""
         if prepared.dropped:
             reasons = prepared.dropped
             self.report.leave_out(prepared.id, prepared.file, "; ".join(reasons), reasons[0])
         elif prepared.session is not None:
             self.keep(prepared, prepared.session)
         elif self.ask:
-            pickle.dump(prepared.pending, self.pending)
+            pickle.dump(replace(prepared, mapping={}), self.pending)
             self.waiting += 1
         else:
             self.quarantined.append(self.spill.add(prepared.as_held()))
@@ -130,11 +154,12 @@ class Work:
             Entry(
                 session.id,
                 prepared.file,
-                messages_sha256(session.messages),
+                as_imported(session),
                 prepared.measured.words,
                 self.spill.add(session),
                 self.spill.add(prepared.history),
                 prepared.held,
+                decided="review" in session.provenance,
             )
         )
 
@@ -143,55 +168,54 @@ class Work:
         self.pending.seek(0)
         waiting = (pickle.load(self.pending) for _ in range(self.waiting))
 
-        def take(transcript: Transcript, answer: Attempt | str) -> None:
+        def take(prepared: Prepared, answer: Attempt | str) -> None:
             task.advance(failed=isinstance(answer, str))
-            if isinstance(answer, str):
-                prepared = Prepared(self.recipe.session_id(transcript), transcript.name)
-                prepared.pending = transcript
-                prepared.held = {QUARANTINE: answer}
-                self.quarantined.append(self.spill.add(prepared.as_held()))
+            trial = prepared.trial if isinstance(answer, str) else answer
+            if trial is not None:
+                self.place(prepare_attributed(prepared, trial, self.recipe))
             else:
-                self.take(prepare_attributed(transcript, answer, self.recipe))
+                prepared.held = {QUARANTINE: str(answer)}
+                self.quarantined.append(self.spill.add(prepared.as_held()))
 
         attribute(waiting, take)
 
     def select(self, seed: int) -> list[Entry]:
         """The sessions that stay, in the order of their ids."""
+        entries = name_apart(self.entries)
         threshold = self.recipe.settings.filters.duplicate_containment
-        sizes = [entry.words for entry in self.entries]
         pairs = list(self.index.pairs(threshold / 2))
+        # A session that nobody need decide about is better than a longer one that waits.
+        sizes = [entry.words + (0 if entry.held else READY) for entry in entries]
         dropped = choose(pairs, sizes, threshold)
         for number, drop in dropped.items():
-            entry, other = self.entries[number], self.entries[drop.of]
-            why = f"says the same as {other.id}"
-            self.report.leave_out(entry.id, entry.file, why, tally="near-duplicate")
-        near = {
-            pair.second: f"shares {pair.containment:.0%} with {self.entries[pair.first].id}"
-            for pair in pairs
-            if pair.containment < threshold and not {pair.first, pair.second} & dropped.keys()
-        }
-        left = [
-            replace(entry, near=near.get(number, ""))
-            for number, entry in enumerate(self.entries)
-            if number not in dropped
-        ]
-        left = name_apart(left)
+            why = f"says the same as {entries[drop.of].id}"
+            self.report.leave_out(entries[number].id, entries[number].file, why, "near-duplicate")
+        hold = "duplicate" in self.recipe.settings.review.hold
+        for pair in pairs:
+            if not {pair.first, pair.second} & dropped.keys():
+                why = f"shares {pair.containment:.0%} with {entries[pair.first].id}"
+                entries[pair.second] = resembling(entries[pair.second], why, hold=hold)
+        left = [entry for number, entry in enumerate(entries) if number not in dropped]
         drawn = draw(left, self.recipe.settings.limit, seed)
         for entry in left:
             if entry.id not in drawn:
                 self.report.leave_out(entry.id, entry.file, "beyond the limit")
-        return [entry for entry in left if entry.id in drawn]
+        return sorted((each for each in left if each.id in drawn), key=lambda entry: entry.id)
 
     def write(self, kept: list[Entry], outputs: Outputs) -> None:
-        """Write all files, the sessions last: where they are, the rest is."""
-        ready = [entry for entry in kept if not entry.held]
-        held = [entry for entry in kept if entry.held]
-        write_jsonl(outputs.history, map(self.history_of, kept))
-        write_jsonl(outputs.held, self.all_held(held))
-        write_jsonl(outputs.real, self.all_ready(ready))
-        write_json(outputs.report, self.report.as_json())
-        with atomic_write(outputs.card) as file:
-            file.write_text(data_card(self.report), encoding="utf-8")
+        """Write all files, and put them in their places together, the sessions last.
+
+        So nothing is half written, and where the new sessions are, the rest is.
+        """
+        drafts = Outputs.in_folder(self.folder / "outputs")
+        write_jsonl(drafts.history, map(self.history_of, kept))
+        write_jsonl(drafts.held, self.all_held([entry for entry in kept if entry.held]))
+        write_jsonl(drafts.real, self.all_ready([entry for entry in kept if not entry.held]))
+        write_json(drafts.report, self.report.as_json())
+        drafts.card.write_text(data_card(self.report), encoding="utf-8")
+        self.mapping.publish()
+        for name in ("history", "held", "report", "card", "real"):
+            getattr(drafts, name).replace(getattr(outputs, name))
 
     def all_held(self, entries: Iterable[Entry]) -> Iterator[Held]:
         """What waits for a person, and what is quarantined."""
@@ -221,3 +245,8 @@ class Work:
     def history_of(self, entry: Entry) -> History:
         """A session's history."""
         return self.spill.history(entry.history).model_copy(update={"id": entry.id})
+
+
+def lazily(source: Source, hints: Hints, kind: str) -> Iterator[Transcript]:
+    """A source's transcripts; nothing of it is looked at before the first is asked for."""
+    yield from read_source(source, hints, kind)

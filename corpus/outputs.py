@@ -26,6 +26,10 @@ class Outputs:
     report: Path
     card: Path
 
+    def all(self) -> tuple[Path, ...]:
+        """Every file, the one that is only read among them."""
+        return (self.real, self.history, self.held, self.reviews, self.report, self.card)
+
     @classmethod
     def in_folder(cls, folder: Path) -> "Outputs":
         """The files of a run's corpus folder."""
@@ -62,8 +66,9 @@ class Outputs:
             InputError: there is none.
         """
         for folder in (place / "corpus", place):
-            if (folder / "real.jsonl").is_file():
-                return cls.in_folder(folder)
+            for found in (cls.in_folder(folder), cls.beside(folder / "real.jsonl")):
+                if found.real.is_file() and found.report.is_file():
+                    return found
         if place.is_file():
             return cls.beside(place)
         raise InputError(

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from corpus.deid import Deidentifier
 from corpus.duplicates import fingerprints
 from corpus.history import Held, History, Replaced
+from corpus.labels import leftover_labels, normalise
+from corpus.language import LARGE_PART, foreign_share, is_english
 from corpus.marks import Attempt, attempt
 from corpus.narration import trim
 from corpus.quality import Measured, flags, measure, reasons_to_drop
 from corpus.recipe import Recipe
-from corpus.sessions import carry_speakers, clean_all, make_session, swapped
+from corpus.sessions import carry_speakers, clean_all, edited, make_session, swapped
 from corpus.speakers import LeftOut, attribute
 from corpus.transcript import Transcript, Utterance
-from hybridtune.config.corpus import Flag
-from hybridtune.records import Session
+from hybridtune.records import Role, Session
 from hybridtune.reviews import ReviewEvent, messages_sha256
 
 QUARANTINE = "quarantine"
@@ -49,7 +50,8 @@ class Prepared:
         spans: the same one by one.
         remaining: capitalised words that no list knows.
         mapping: originals to pseudonyms.
-        steps: what cleaning did, where there is no session to tell it.
+        trial: an attempt by marks or pauses, where a model is asked first.
+        steps: what was done before anybody knew who speaks.
         hashes: its 5-word sequences, for finding near-duplicates.
         pending: the transcript, de-identified, where nobody could say who speaks.
     """
@@ -68,6 +70,8 @@ class Prepared:
     mapping: dict[str, str] = field(default_factory=dict)
     hashes: NDArray[Any] | None = None
     pending: Transcript | None = None
+    trial: Attempt | None = None
+    steps: Counter[str] = field(default_factory=Counter)
 
     def as_held(self) -> Held:
         """The record for `held.jsonl`."""
@@ -81,6 +85,15 @@ class Prepared:
         )
 
 
+def prepare_safely(transcript: Transcript, recipe: Recipe) -> Prepared:
+    """As `prepare`; an error of ours costs this one session, not the import."""
+    try:
+        return prepare(transcript, recipe)
+    except Exception as error:
+        reason = f"an error of hybridtune, please report it ({type(error).__name__})"
+        return Prepared(recipe.session_id(transcript), transcript.name, dropped=[reason])
+
+
 def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
     """Turn a transcript into a session, or say why not."""
     result = Prepared(recipe.session_id(transcript), transcript.name)
@@ -91,20 +104,23 @@ def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
     trial = None
     if any(each.speaker for each in utterances):
         utterances = carry_speakers(utterances, steps)
+        look_for_labels(utterances, recipe, result)
     else:
         trial = attempt(utterances)
-        if trial is None:
+        if trial is None or recipe.settings.review.attribution != "none":
             result.pending = replace(transcript, utterances=tuple(utterances))
+            result.trial, result.steps = trial, steps
             result.held = {QUARANTINE: NO_SPEAKERS}
             return result
         utterances = list(trial.utterances)
     return finish(transcript, utterances, steps, trial, recipe, result)
 
 
-def prepare_attributed(transcript: Transcript, trial: Attempt, recipe: Recipe) -> Prepared:
+def prepare_attributed(waiting: Prepared, trial: Attempt, recipe: Recipe) -> Prepared:
     """Go on with a transcript whose speakers a model told; its words are safe already."""
-    result = Prepared(recipe.session_id(transcript), transcript.name)
-    return finish(transcript, list(trial.utterances), Counter(), trial, recipe, result)
+    assert waiting.pending is not None
+    result = replace(waiting, pending=None, held={})
+    return finish(waiting.pending, trial.utterances, waiting.steps, trial, recipe, result)
 
 
 def trimmed(transcript: Transcript, steps: Counter[str], result: Prepared) -> list[Utterance]:
@@ -118,6 +134,14 @@ def trimmed(transcript: Transcript, steps: Counter[str], result: Prepared) -> li
         places = ", ".join(str(each.line) for each in done.flagged[:5])
         result.flags["narration"] = f"sounds like a narrator or a sponsor at line {places}"
     return done.utterances
+
+
+def look_for_labels(utterances: Sequence[Utterance], recipe: Recipe, result: Prepared) -> None:
+    """Labels that no reader took for one put words into the other's mouth: a person must look."""
+    speakers = {normalise(each.speaker) for each in utterances if each.speaker}
+    left = leftover_labels((each.text for each in utterances), {*speakers, *recipe.known})
+    if left:
+        result.flags["roles"] = f"{left} labels are left inside the words: check who says what"
 
 
 def deidentified(
@@ -163,15 +187,21 @@ def finish(
             roles = replace(roles, method=trial.method, confidence=trial.confidence)
             result.flags["attempt"] = trial.why
         elif roles.confidence < 1:
-            result.flags["roles"] = f"who the counselor is: confidence {roles.confidence:g}"
+            result.flags.setdefault(
+                "roles", f"who the counselor is: confidence {roles.confidence:g}"
+            )
         made = make_session(transcript, said, roles, Counter(steps), recipe)
         decision = standing(recipe, result.id, messages_sha256(made[0].messages))
         if decision and decision.action == "swap":
             made = make_session(transcript, said, swapped(roles), Counter(steps), recipe)
+        elif decision and decision.messages:
+            made = edited(*made, decision.messages)
     except LeftOut as error:
         result.dropped = [error.what]
         return result
     session, history = made
+    if trial and trial.calls:
+        session.provenance["roles"]["calls"] = list(trial.calls)
     result.history = history.model_copy(update={"replaced": result.spans})
     check(session, transcript, recipe, result)
     if decision:
@@ -195,6 +225,21 @@ def finish(
     return result
 
 
+def check_language(
+    session: Session, transcript: Transcript, recipe: Recipe, result: Prepared
+) -> None:
+    """An answer that goes on in another language is no answer to train on; a session is flagged."""
+    if recipe.settings.filters.language == "any" or not is_english(recipe.domain.language):
+        return
+    role: Role | None = "assistant" if transcript.kind == "qa" else None
+    words = " ".join(each.content for each in session.messages if role in {None, each.role})
+    share = foreign_share(words)
+    if share >= LARGE_PART and transcript.kind == "qa":
+        result.dropped.append("an answer partly in another language")
+    elif share >= LARGE_PART:
+        result.flags["language"] = f"{share:.0%} of it is in another language"
+
+
 def standing(recipe: Recipe, session: str, words: str) -> ReviewEvent | None:
     """A person's decision on these very words; ids are longer where files are named alike."""
     for name in (session, f"{session}-{words[:8]}"):
@@ -212,5 +257,7 @@ def check(session: Session, transcript: Transcript, recipe: Recipe, result: Prep
         result.measured, filters, transcript.kind, transcript.quality, recipe.domain.language
     )
     result.flags.update(flags(session, transcript.title, transcript.quality, recipe.domain))
-    hold: tuple[Flag, ...] = recipe.settings.review.hold
+    check_language(session, transcript, recipe, result)
+    # Who speaks was told by nobody who was there: always a person's to decide.
+    hold = {"attempt", *recipe.settings.review.hold}
     result.held = {flag: why for flag, why in result.flags.items() if flag in hold}

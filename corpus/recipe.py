@@ -67,7 +67,7 @@ class Recipe:
 
     def hashed(self, *parts: str) -> str:
         """Twelve hexadecimal digits of a keyed hash."""
-        text = "\0".join(parts).encode()
+        text = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=self.salt, digest_size=6).hexdigest()
 
 

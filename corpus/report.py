@@ -91,7 +91,9 @@ class Report:
         roles = session.provenance["roles"]
         self.roles[roles["method"]] += 1
         self.counts["roles_uncertain"] += roles["confidence"] < 1
-        self.flags += [(session.id, *flag) for flag in session.provenance["flags"].items()]
+        settled = {"roles", "attempt"} if "review" in session.provenance else set()
+        flags = session.provenance["flags"].items()
+        self.flags += [(session.id, flag, why) for flag, why in flags if flag not in settled]
         for example in examples_of(history):
             heapq.heappush(self.examples, example)
             if len(self.examples) > EXAMPLES:
@@ -112,6 +114,10 @@ class Report:
         if not self.left_out:
             return DataError("no transcripts here", where=paths)
         reasons = "; ".join(f"{n} {why}" for why, n in self.reasons().items())
+        if self.malformed:
+            first = self.malformed[0]
+            reasons += f"; {len(self.malformed)} files cannot be read, the first {first.where}: "
+            reasons += first.what
         return DataError(
             f"no session can be used: {reasons}", where=paths, fix="see corpus.filters"
         )
@@ -150,7 +156,9 @@ class Report:
         return {
             "totals": self.totals(),
             "formats": dict(sorted(self.formats.items())),
-            "malformed": [{"where": each.where, "what": each.what} for each in self.malformed],
+            "malformed": [
+                {"where": each.where, "what": each.what, "fix": each.fix} for each in self.malformed
+            ],
             "skipped": [{"file": file.name, "reason": file.reason} for file in self.skipped],
             "left_out": [vars(each) for each in self.left_out],
             "left_out_by_reason": self.reasons(),

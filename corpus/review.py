@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from corpus.history import Held
+from corpus.history import Held, as_imported
 from corpus.outputs import Outputs
-from corpus.show import all_sessions
+from corpus.show import find_session
 from hybridtune.errors import InputError
 from hybridtune.records import Session, iter_jsonl
-from hybridtune.reviews import ReviewEvent, ReviewLog, messages_sha256
+from hybridtune.reviews import ReviewEvent, ReviewLog
 
 Decision = Literal["approve", "swap", "reject", "undo"]
 
@@ -49,24 +49,34 @@ class Queue:
         """
         if decision == "reject" and not reason.strip():
             raise InputError("a rejection needs its reason", where=name, fix="--reason '...'")
-        session = self.find(name)
-        # Decisions hold for the words as imported: those of a swapped session were others.
-        reviewed = session.provenance.get("review", {})
-        words = reviewed.get("text_sha256") or messages_sha256(session.messages)
-        return self.log.append(
-            session.id, decision, reviewer=reviewer, text_sha256=words, reason=reason
-        )
+        if decision == "undo" and (standing := self.log.decisions().get(name)):
+            words = standing.text_sha256  # a rejected session is in no file any more
+        else:
+            session = self.find(name)
+            refuse_second_thoughts(session, decision)
+            name, words = session.id, as_imported(session)
+        return self.log.append(name, decision, reviewer=reviewer, text_sha256=words, reason=reason)
 
     def find(self, name: str) -> Session:
         """A session by its id."""
-        for session in all_sessions(self.outputs):
-            if session.id == name:
-                return session
         for waiting in self.waiting():
-            if waiting.held.id == name:
+            if waiting.held.id == name and waiting.held.session is None:
                 raise InputError(
                     "nobody can say who speaks in it, so there is nothing to decide",
                     where=name,
                     fix="label the speakers in the file and import it again",
                 )
-        raise InputError("no such session", where=name, fix="`hybridtune corpus review` lists them")
+        return find_session(self.outputs, name)
+
+
+def refuse_second_thoughts(session: Session, decision: Decision) -> None:
+    """Decisions are about the words as imported: "approve" would turn a swapped session back."""
+    if (
+        decision in {"approve", "swap"}
+        and session.provenance.get("review", {}).get("action") == "swap"
+    ):
+        raise InputError(
+            "its roles are swapped already, and it is in use",
+            where=session.id,
+            fix="`undo` takes the swap back",
+        )

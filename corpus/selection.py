@@ -15,11 +15,12 @@ class Entry:
     Attributes:
         id: the session's.
         file: its source's name.
-        digest: of its words.
+        digest: of its words as they were imported, before any decision.
         words: how many.
         session: its place in the spill.
         history: the place of its history.
         held: what a person must decide first, by flag.
+        decided: a person has decided about it.
         near: another session that it resembles, and how much; not enough to drop it.
     """
 
@@ -30,17 +31,23 @@ class Entry:
     session: Place
     history: Place
     held: dict[str, str] = field(default_factory=dict)
+    decided: bool = False
     near: str = ""
 
 
 def name_apart(entries: Sequence[Entry]) -> list[Entry]:
-    """Give sessions whose files are named alike ids that differ, and sort by id."""
+    """Give sessions whose files are named alike ids that differ, by their words as imported."""
     times = Counter(entry.id for entry in entries)
-    renamed = [
+    return [
         replace(entry, id=f"{entry.id}-{entry.digest[:8]}") if times[entry.id] > 1 else entry
         for entry in entries
     ]
-    return sorted(renamed, key=lambda entry: entry.id)
+
+
+def resembling(entry: Entry, why: str, *, hold: bool) -> Entry:
+    """An entry that is like another, though not enough to drop it."""
+    held = {**entry.held, "duplicate": why} if hold and not entry.decided else entry.held
+    return replace(entry, near=why, held=held)
 
 
 def draw(entries: Iterable[Entry], limit: int | None, seed: int) -> set[str]:

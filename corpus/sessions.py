@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from corpus.backchannels import is_back_channel
 from corpus.clean import clean, has_words
 from corpus.history import History, TurnHistory
+from corpus.labels import normalise
 from corpus.recipe import Recipe
 from corpus.speakers import LeftOut, Roles
 from corpus.transcript import Part, Transcript, Utterance
@@ -44,8 +46,10 @@ def carry_speakers(utterances: Sequence[Utterance], steps: Counter[str]) -> list
     """
     carried: list[Utterance] = []
     speaker: str | None = None
+    spelled: dict[str, str] = {}  # "ANN" and "Ann" are one
     for each in utterances:
         label = " ".join((each.speaker or "").split()) or None
+        label = spelled.setdefault(normalise(label), label) if label else None
         if label is None and each.change:
             speaker = None
             steps["unattributed"] += 1
@@ -73,6 +77,30 @@ def clean_all(utterances: Sequence[Utterance], steps: Counter[str]) -> list[Said
 def swapped(roles: Roles) -> Roles:
     """The roles the other way round."""
     return replace(roles, parts={who: SWAPPED[part] for who, part in roles.parts.items()})
+
+
+def edited(
+    session: Session, history: History, messages: tuple[Message, ...]
+) -> tuple[Session, History]:
+    """The session with a person's words in place of its own; raw words stay where turns match."""
+    bare = [
+        place
+        for place, message in enumerate(messages)
+        if message.role == "assistant" and is_back_channel(message.content)
+    ]
+    before = history.turns if len(history.turns) == len(messages) else (None,) * len(messages)
+    turns = tuple(
+        TurnHistory(
+            role=message.role,
+            text=message.content,
+            raw=old.raw if old else (message.content,),
+            steps={**(old.steps if old else {}), "edited": 1},
+            trained=place not in bare,
+        )
+        for place, (message, old) in enumerate(zip(messages, before, strict=True))
+    )
+    changes = {"messages": messages, "untrained": tuple(bare)}
+    return session.model_copy(update=changes), history.model_copy(update={"turns": turns})
 
 
 def make_session(

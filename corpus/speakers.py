@@ -131,11 +131,10 @@ def attribute(spoken: Sequence[tuple[str, str]], known: Mapping[str, Part]) -> R
 
 
 def describe_lack(told: Mapping[str, Part | None]) -> str:
-    """Why there are no two speakers, in words that tell what was found."""
-    remaining = sorted(who for who, part in told.items() if part != "other")
-    if not remaining:
+    """Why there are no two speakers; labels are names, and reasons go into reports and cards."""
+    if all(part == "other" for part in told.values()):
         return "no speaker remains: only narrators and the like"
-    return f"only one speaker remains: {', '.join(remaining)}"
+    return "only one speaker remains"
 
 
 def vote(spoken: Sequence[tuple[str, str]], one: str, other: str) -> tuple[str, str, float]:
@@ -148,7 +147,7 @@ def vote(spoken: Sequence[tuple[str, str]], one: str, other: str) -> tuple[str, 
     labels = float(normalise(one) == "q") - float(normalise(other) == "q")
     decisive = next(filter(None, [*gaps, labels]), 0.0)
     if not decisive:
-        raise LeftOut(f"cannot tell who the counselor is: {one} or {other}", fix=LABEL_BOTH)
+        raise LeftOut("cannot tell which of the two is the counselor", fix=LABEL_BOTH)
     agreeing = sum(gap * decisive > 0 for gap in gaps)
     pair = (one, other) if decisive > 0 else (other, one)
     return *pair, round(agreeing / len(gaps), 3)

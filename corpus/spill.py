@@ -4,7 +4,9 @@ A hidden folder beside the outputs holds them, de-identified, until the import e
 killed import left behind is removed by the next.
 """
 
+import glob
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,10 +62,12 @@ class Spill:
 def spill_folder(beside: Path) -> Iterator[Path]:
     """A folder for the time of the block, on the disk that the outputs go to."""
     beside.mkdir(parents=True, exist_ok=True)
-    for left in beside.glob(f"{PREFIX}*"):
-        if not alive(left.name.removeprefix(PREFIX)):
+    # Processes of other machines that share the disk cannot be told alive from dead here.
+    prefix = f"{PREFIX}{platform.node()}-"
+    for left in beside.glob(f"{glob.escape(prefix)}*"):
+        if not alive(left.name.removeprefix(prefix)):
             shutil.rmtree(left, ignore_errors=True)
-    folder = beside / f"{PREFIX}{os.getpid()}"
+    folder = beside / f"{prefix}{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:

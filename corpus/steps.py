@@ -1,9 +1,12 @@
 """The corpus stage's one step."""
 
+import hashlib
+
 from corpus.asking import asking
 from corpus.build import build_corpus
 from corpus.files import input_files
 from corpus.outputs import Outputs
+from corpus.recipe import salt_of
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
@@ -24,7 +27,8 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         if role != "none":
             configuration |= {"role": role_part(experiment, role)}
             code += CALLING
-        return fingerprint(configuration, files, code, domain=domain.digest)
+        salt = hashlib.sha256(salt_of(settings, experiment.seed)).hexdigest()
+        return fingerprint(configuration, files, code, domain=domain.digest, salt=salt)
 
     def work(reporter: Reporter) -> None:
         ask = None if role == "none" else asking(run, domain, role, reporter)

@@ -56,7 +56,7 @@ def length_table(lengths: Mapping[str, Mapping[str, int]]) -> Table:
 def warnings(report: Mapping[str, Any]) -> Iterator[str]:
     """What a person should look at, a line each; the rest is in the report."""
     for each in report["malformed"]:
-        yield f"{each['where']}: {each['what']}"
+        yield f"{each['where']}: {each['what']}" + (f" ({each['fix']})" if each["fix"] else "")
     for each in report["skipped"][:FLAGS]:
         yield f"{each['file']}: not read: {each['reason']}"
     for each in report["flags"][:FLAGS]:

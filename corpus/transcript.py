@@ -11,6 +11,9 @@ from hybridtune.errors import DataError
 
 CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 Part = Literal["counselor", "patient", "other"]
+# Controls, what breaks or turns a line, and halves of pairs: bytes that Python could not decode.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+MOST_TOLD = 300
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class Source:
 
     Attributes:
         name: relative to the path that the user gave; goes into ids (hashed) and reports.
-        where: what error messages call it: the path, or `archive.zip:member`.
+        where: what error messages call it: the path, or `archive.zip:member`. Like the name it is
+            made `printable`, whatever the file is really called.
         size: of the content, in bytes.
         open: opens it for reading bytes; the caller closes what it returns.
     """
@@ -30,9 +34,12 @@ class Source:
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
 
     def error(self, what: str, line: int | None = None, fix: str = "") -> DataError:
-        """What is wrong with this file, or with one line of it."""
+        """What is wrong with this file, or with one line of it; the file's own words are cut."""
+        what = printable(" ".join(what.split()))
         return DataError(
-            what, where=self.where if line is None else f"{self.where}:{line}", fix=fix
+            what if len(what) <= MOST_TOLD else f"{what[:MOST_TOLD]}...",
+            where=self.where if line is None else f"{self.where}:{line}",
+            fix=fix,
         )
 
 
@@ -94,6 +101,11 @@ class Transcript:
 
 Reader = Callable[[Source, Hints], Iterator[Transcript]]
 """Yields a source's transcripts one by one; raises DataError naming the line."""
+
+
+def printable(name: str) -> str:
+    """A name or message in one line that any terminal and file can take."""
+    return UNPRINTABLE.sub("?", name)
 
 
 def seconds(clock: str | None) -> float | None:

@@ -134,6 +134,7 @@ class ReviewLog:
 
     def _forget(self) -> None:
         self._end, self._count, self._last = 0, 0, START
+        self._file = 0
         self._standing: dict[str, list[ReviewEvent]] = {}
 
     def _refresh(self) -> None:
@@ -147,8 +148,10 @@ class ReviewLog:
 
     def _read_on(self, file: BinaryIO) -> None:
         """Take the whole lines after those that are known; a torn last one does not count."""
-        if os.fstat(file.fileno()).st_size < self._end:  # another file has taken its place
+        state = os.fstat(file.fileno())
+        if state.st_ino != self._file or state.st_size < self._end:  # another has taken its place
             self._forget()
+            self._file = state.st_ino
         file.seek(self._end)
         for line in file:
             if not line.endswith(b"\n"):

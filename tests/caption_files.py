@@ -3,6 +3,7 @@
 import html
 import io
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
 from corpus.formats import captions
 from corpus.transcript import Hints, Source, Transcript
@@ -47,13 +48,16 @@ def rolling(
     srt: bool = False,
     padded: bool = True,
     pause_ms: int = 0,
+    pauses: Sequence[int] = (),
 ) -> str:
-    """Lines as YouTube shows them; with each, whether the window was cleared before it."""
+    """Lines as YouTube shows them; with each, whether the window was cleared before it.
+
+    `pause_ms` passes where it was, and `pauses` before each line, cleared or not.
+    """
     cues: list[tuple[int, int, list[str]]] = []
     now, carried = 160, ""
-    for line, cleared in lines:
-        if cleared and cues:
-            now += pause_ms
+    for (line, cleared), pause in zip(lines, chain(pauses, repeat(0)), strict=False):
+        now += pause + (pause_ms if cleared and cues else 0)
         shown = line if srt else timed(line, now)
         top = " " if cleared or not carried else carried
         cues += [(now, now + 1990, [top, shown]), (now + 1990, now + 2000, [line, " "])]

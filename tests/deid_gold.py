@@ -86,6 +86,10 @@ I teach at [[organisation:Lindenhurst High School]], tenth grade.
 She got into the [[organisation:University of Michigan]].
 They kept me at [[organisation:St. Brendan's Hospital]] for three nights.
 My boss at [[organisation:Halvorsen Logistics]] wrote me up, [[name:Craig]] did.
+Hi, [[name:Robert]]. // What's new? [[name:Robert]] came. // and [[name:robert]] said no
+I saw [[name:Robert]]. // I told [[name:ROBERT]] that // [[name:Robert]]'ll go.
+I live at [[street:14 Maple Street]].
+This Christmas [[name:Carol]] came, and [[name:Noel]] too.
 [[name:Anneliese]] called me on [[date:January 9]] from [[city:Denver]].
 """.strip().splitlines()
 
@@ -108,6 +112,9 @@ She speaks French and Spanish and we are going to America for Christmas.
 Oh my God, I mean, Jesus, what was I thinking?
 It cost 1,250 dollars, that is 40 percent of what I make.
 I am a nurse, I work at home, I work for myself.
+We sang Christmas Carols on Christmas Eve, and The First Noel on New Year's Eve.
+It was Valentine's Day, then Easter, then St. Patrick's Day.
+so on christmas eve and on valentine's day i was at home
 Just be frank with me. Bill me later, I said, and drew a blank.
 I read chapter 12, pages 140 to 155, twice.
 The doctor said Parkinson's, then she said maybe not.

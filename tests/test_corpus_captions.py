@@ -111,6 +111,46 @@ def test_a_lone_dash_is_no_mark_in_a_file_without_pairs_of_them() -> None:
     assert changes(text) == [("It was. - well - hard", False)]
 
 
+def test_a_dash_at_the_start_of_each_new_speakers_cue_marks_the_change() -> None:
+    texts = ["- How are you?", "- Fine.", "I guess - or", "so.", "- Since when?", "- Since May."]
+    text = "\n\n".join(
+        f"{timing(2000 * at, 2000 * at + 1900)}\n{text}" for at, text in enumerate(texts)
+    )
+    assert changes(text) == [
+        ("How are you?", True),
+        ("Fine.", True),
+        ("I guess - or", False),
+        ("so.", False),
+        ("Since when?", True),
+        ("Since May.", True),
+    ]
+
+
+def test_dashes_within_sentences_mark_nobody() -> None:
+    texts = ["It was", "- well -", "hard, and", "- you know -", "long. And", "- so -", "slow."]
+    text = "\n\n".join(
+        f"{timing(2000 * at, 2000 * at + 1900)}\n{text}" for at, text in enumerate(texts)
+    )
+    assert changes(text) == [(text, False) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        ("Ann Lee (she/her): ", "Ben\u2019s phone: ", ("Ann Lee", "Ben\u2019s phone")),
+        ("[Ann] ", "[Ben] ", ("Ann", "Ben")),
+        ("<i>Ann</i> - ", "Ben - ", ("Ann", "Ben")),
+        ("(Ann): ", "(Ben): ", ("Ann", "Ben")),
+    ],
+)
+def test_labels_of_other_layouts_in_cues(one: str, other: str, names: tuple[str, str]) -> None:
+    texts = [f"{one}Hello", f"{other}Hi"] * 3
+    text = "\n\n".join(
+        f"{timing(2000 * at, 2000 * at + 1900)}\n{text}" for at, text in enumerate(texts)
+    )
+    assert pairs(text) == [(names[0], "Hello"), (names[1], "Hi")] * 3
+
+
 def test_labels_behind_dashes_and_on_several_lines_of_a_cue() -> None:
     text = (
         "1\n00:00:01,000 --> 00:00:02,000\n- Ann: Hi.\n- Ben: Ho.\n\n"

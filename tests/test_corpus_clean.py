@@ -1,5 +1,6 @@
 """Cleaning steps one by one and together, and the repair of counselor turns."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.clean import STEPS, clean, gap_count, has_words
 from corpus.disfluency import Level, lighten
+from corpus.language import LARGE_PART, foreign_share
 
 LONG = 200_000
 
@@ -25,7 +27,8 @@ LONG = 200_000
         ("the, um, [unintelligible] office", "the, um, ... office", {"gaps": 1}),
         ("if it's [unintelligible 00:14:02].", "if it's ...", {"gaps": 1}),
         ("[inaudible hh:mm:ss - hh:mm:ss] and (inaudible) so", "... and ... so", {"gaps": 2}),
-        ("I saw [?] and ____ there, [NAME]", "I saw ... and ... there, ...", {"gaps": 3}),
+        ("I saw [?] and ____ there", "I saw ... and ... there", {"gaps": 2}),
+        ("[REDACTED] said [...] so", "... said ... so", {"gaps": 2}),
         ("a\u00a0 b\u200b\t c , d", "a b c, d", {"spaces": 1}),
         ("Nothing to do here.", "Nothing to do here.", {}),
     ],
@@ -34,6 +37,53 @@ def test_notes_gaps_and_characters(text: str, expected: str, counted: dict[str, 
     done = clean(text)
     assert done.text == expected
     assert done.steps | {"spaces": 0} == counted | {"spaces": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "So I [could not] sleep, and [my mother] came.",
+            "So I could not sleep, and my mother came.",
+        ),
+        ("[M]y friend want[ed] to [go home?] then", "My friend wanted to go home then"),
+        (
+            "I could not [cry] when she [looks after me].",
+            "I could not cry when she looks after me.",
+        ),
+        ("I had [2] drinks. It helps.[3]", "I had 2 drinks. It helps."),
+        ("Well ((pause)) I {laughs} was <laughs> *sighs* in.", "Well I was in."),
+        ("[laughs, crying] Yes. [sighs]. [looks down at the floor] No.", "Yes. No."),
+        ("[5 second pause] Okay [phone rings], so [chukles]", "Okay, so"),
+        ("[Client laughs softly] Yes [Therapist: mm-hmm] I do [end of recording]", "Yes I do"),
+        ("[speaking foreign language] yes [crosstalk] {so} it is", "... yes {so} it is"),
+    ],
+)
+def test_brackets_hold_notes_or_words(text: str, expected: str) -> None:
+    assert clean(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[NAME_1] told me to go to the [clinic] in [City].",
+         "Someone told me to go to the clinic in the city."),
+        ("Hi [Name], how are you?", "Hi, how are you?"),
+        ("Okay. [Name], so, [NAME], what now, [name]?", "Okay. So, what now?"),
+        ("My sister [Name] met [Name] and [Name]'s son.",
+         "My sister met someone and someone's son."),
+        ("What's your name? [Name].", "What's your name? Someone."),
+        ("My name is [Name], I'm [AGE], like my [age].", "My name is ... I'm ... like my age."),
+        ("On [DATE_1] I left [**Hospital1 18**].", "On that day I left the hospital."),
+        ("<PERSON> lives in {LOCATION} near [client's sister].",
+         "Someone lives in that place near the client's sister."),
+        ("<Name> said (my name) is {name}", "<Name> said (my name) is {name}"),
+    ],
+)  # fmt: skip
+def test_placeholders_become_neutral_words(text: str, expected: str) -> None:
+    done = clean(text)
+    assert done.text == expected
+    assert ("placeholders" in done.steps) == (text != expected)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +192,7 @@ def test_gaps_are_counted_on_raw_text() -> None:
 PIECES = st.sampled_from(
     [
         *("&amp;", "&lt;", "<p>", "</p>", "<li>", "[", "]", "(", ")", "laughs", "inaudible"),
+        *("[Name]", "[my mother]", "((pause))", "{laughs}", "[city], ", "Hi ", "{", "*"),
         *("ab.Ab", " ", "\n", ".", "...", "-", "?", "Speaker 1:", "\u2019", "\u200b", "(c) 2020"),
     ]
 )
@@ -200,6 +251,14 @@ def test_no_text_takes_long(piece: str) -> None:
         ("and-and-and then the the end", "and then the end"),
         ("-and you usually have, uh--", "and you usually have"),
         ("O-one thing", "One thing"),
+        ('I would say, "Um, you know, no."', 'I would say, "You know, no."'),
+        ("for what-- Um, so it is", "for what-- So it is"),
+        ("Well. Um. Yes", "Well. Yes"),
+        ("So, um-- Anyway", "So-- Anyway"),
+        ("So, um-- the car", "So, the car"),
+        ("Um-um, and um-um so", "And so"),
+        ("um. So it is. Um", "So it is."),
+        ('They say "um", you know (um), etc., and', "They say, you know, etc., and"),
     ],
 )
 def test_light_repairs(text: str, expected: str) -> None:
@@ -231,6 +290,7 @@ def test_medium_repairs(text: str, expected: str) -> None:
         "No, no, no. Really, really hard, so so bad.",
         "If I could help you, you would say it.",
         "Uh-huh. Mm-hmm.",
+        "Uh-uh. Um-hum.",
         "Re-read it day by day, so-so, over and over and over.",
         "In that I-- in that case.",
         "Go to the ER, you know.",
@@ -255,7 +315,57 @@ def test_repair_only_takes_away(text: str, level: Level) -> None:
     assert len(light.replace(" ", "")) <= len(text)
 
 
+SPOKEN = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                *("um", "Um", "uh", "Uh", "um-um", "erm", "so", "So", "I", "the", "well", "Anyway"),
+                *('"', ",", ".", "?", "!", "--", "-", ";", ":", "...", "(", ")"),
+            ]
+        ),
+        st.sampled_from(["", " "]),
+    ).map("".join),
+    max_size=12,
+).map("".join)
+DEBRIS = re.compile(
+    r"(?<!\.)[,.;:](?!\.\.)\s?[,.;:?!](?!\.\.)"  # doubled, but for "..."
+    r"|[?!]\s?[,.;:](?!\.\.)|--?\s?[,;:](?:\s|$)"
+    r"| [,;:?!]| \.(?!\.\.)"  # a space before
+    r'|(?:^|\s)"\s?(?:[,;:]|\.(?!\.\.))'  # a quotation that opens with a mark
+    r"|^[,;:?!]|^\.(?!\.\.)|\(\s*\)"
+)
+
+
+@given(SPOKEN, st.sampled_from(["light", "medium"]))
+def test_repair_leaves_no_debris(text: str, level: Level) -> None:
+    light = lighten(text, level, Counter())
+    assert not DEBRIS.search(light), light
+
+
 def test_words_are_letters_or_digits() -> None:
     assert has_words("-- a")
     assert has_words("10?")
     assert not has_words("... -- ?")
+
+
+ENGLISH = "I think that you could talk to her about it and see what she would like to do with you. "
+SPANISH = "Creo que usted puede hablar con ella sobre eso y ver lo que le gusta hacer en su casa. "
+LIST = "Racing heart, sweaty palms, dry mouth, shaking, nausea, dizziness, chills, numb fingers. "
+
+
+def test_a_second_half_in_another_language_is_seen() -> None:
+    assert foreign_share(ENGLISH * 4 + SPANISH * 4) > 0.4
+    assert foreign_share(ENGLISH * 4 + SPANISH * 4) >= LARGE_PART
+    assert foreign_share(SPANISH * 4) == 1
+    assert foreign_share(ENGLISH * 12 + SPANISH * 3) < LARGE_PART
+
+
+def test_english_with_a_quotation_or_a_list_is_english() -> None:
+    assert foreign_share(ENGLISH * 4 + SPANISH + ENGLISH * 4) == 0
+    assert foreign_share(ENGLISH * 3 + LIST + ENGLISH) == 0
+    assert foreign_share(SPANISH) == foreign_share("") == 0
+
+
+@given(st.lists(st.sampled_from([ENGLISH, SPANISH, LIST]), max_size=12).map("".join))
+def test_a_share_is_a_share(text: str) -> None:
+    assert 0 <= foreign_share(text) <= 1

@@ -212,6 +212,38 @@ def test_the_question_before_tells_what_a_number_is():
     assert kinds("How many did you take?", "It's 88213-77.") == set()
 
 
+def test_every_mention_of_a_sure_name_is_replaced():
+    done = run(
+        "Hi, Robert.", "What's new? Robert came.", "ROBERT!", "and robert said", "Robert'll go."
+    )
+    other = done.mapping["Robert"]
+    assert done.texts[1:2] == [f"What's new? {other} came."]
+    assert done.texts[2:] == [f"{other.upper()}!", f"and {other.lower()} said", f"{other}'ll go."]
+
+
+def test_a_verb_that_is_a_sure_name_as_well_stays():
+    texts = run("My friend Will left.", "Will is back.", "Will you go?").texts
+    assert [text.startswith("Will") for text in texts] == [False, False, True]
+
+
+def test_days_are_nobody():
+    for text in (
+        "Christmas Eve",
+        "New Year's Eve.",
+        "Christmas Carols",
+        "Valentine's Day",
+        "Easter",
+    ):
+        assert run(f"We had {text} there.").texts == [f"We had {text} there."]
+    assert run("This Christmas Carol came.").mapping.keys() == {"Carol"}
+
+
+def test_a_street_leaves_the_full_stop():
+    assert re.fullmatch(r"It is \d+ \w+ Street\. So\.", run("It is 14 Maple Street. So.").texts[0])
+    assert run("It is 14 Maple St. So.").texts[0].endswith("Street. So.")
+    assert "St., Apt" not in run("At 14 Maple St., Apt 3B, or so.").texts[0]
+
+
 def test_ages_over_89_only():
     assert run("She is 89 years old.").spans == []
     assert run("She is 91 years old.").texts == ["She is 90 or older."]

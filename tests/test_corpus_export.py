@@ -164,3 +164,14 @@ def test_errors_name_the_place(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"real\.jsonl:2: not a Session record"):
         export_sessions(path, tmp_path / "out.jsonl", format="openai")
     assert [each.name for each in tmp_path.iterdir()] == ["real.jsonl"]
+
+
+def test_words_as_they_were_spoken_need_a_word_of_their_own(tmp_path: Path) -> None:
+    told = {"rights": "own", "deidentified": False}
+    one = session("real-Anns-third-hour", provenance=told)
+    path = tmp_path / "real.jsonl"
+    write_jsonl(path, [one])
+    with pytest.raises(DataError, match="it was not de-identified"):
+        export_sessions(path, tmp_path / "out.jsonl", format="session")
+    export_sessions(path, tmp_path / "out.jsonl", format="session", identified=True)
+    assert "Anns" not in (tmp_path / "out.jsonl").read_text(encoding="utf-8")

@@ -1,6 +1,8 @@
 """Files, folders, globs and archives: what is found, in which order, and what is refused."""
 
 import io
+import itertools
+import os
 import pickle
 import stat
 import zipfile
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from corpus import archive
+from corpus.encoding import read_bytes
 from corpus.files import Skipped, find_sources, input_files
 from corpus.transcript import Source
 from hybridtune.errors import DataError
@@ -73,6 +76,59 @@ def test_each_file_comes_once_whatever_leads_to_it(tmp_path: Path) -> None:
     sources, _ = found(tmp_path / "in/b.txt", tmp_path, tmp_path / "in", tmp_path / "**/*.txt")
     assert len(sources) == 2
     assert {content(source) for source in sources} == {SAID.encode()}
+
+
+def test_the_name_of_a_file_does_not_depend_on_the_order_of_the_paths(tmp_path: Path) -> None:
+    write(tmp_path, "a/b/c.txt", "a/d.txt")
+    (tmp_path / "a/link.txt").symlink_to(tmp_path / "a/d.txt")
+    ways = [tmp_path, tmp_path / "a", tmp_path / "a/b", tmp_path / "*/*.txt"]
+    for paths in itertools.permutations(ways):
+        assert [each.name for each in found(*paths)[0]] == ["a/b/c.txt", "a/d.txt"]
+    for paths in itertools.permutations([*ways[:2], tmp_path / "a/d.txt"]):
+        assert [each.name for each in found(*paths)[0]] == ["a/b/c.txt", "d.txt"]
+
+
+def test_names_that_no_terminal_can_take(tmp_path: Path) -> None:
+    names = [
+        b"caf\xe9.txt",
+        b"red\x1b[31m.txt",
+        b"two\nlines.txt",
+        b"no\xff.md",
+        b"in\xc2\x9b/c.txt",
+    ]
+    for name in names:
+        path = tmp_path / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SAID)
+    pack(tmp_path / os.fsdecode(b"z\xff.zip"), {"a\x1b.txt": SAID, "b\x9b.md": "", "../\x07": ""})
+    (tmp_path / os.fsdecode(b"n\xff.zip")).write_bytes(b"")
+    sources, skipped = found(tmp_path)
+    assert [source.name for source in sources] == [
+        *("caf?.txt", "in?/c.txt", "n?.zip", "red?[31m.txt", "two?lines.txt"),
+        *("z?.zip/../?", "z?.zip/a?.txt"),
+    ]
+    assert [skip.name for skip in skipped] == ["no?.md", "z?.zip/b?.md"]
+    for source in sources:
+        assert f"{source.name} {source.where}".replace("?", "").isprintable()
+    readable = [source for source in sources if not source.name.endswith((".zip", "../?"))]
+    assert {content(source) for source in readable} == {SAID.encode()}
+    assert "not a whole zip archive" in why(sources[2])
+    assert "leads out of" in why(sources[5])
+    with pytest.raises(DataError, match=r"no\?where.txt: no such file"):
+        found(os.fsdecode(b"no\xffwhere.txt"))
+
+
+def test_links_that_lead_nowhere_and_homes_of_nobody(tmp_path: Path) -> None:
+    write(tmp_path, "z.txt")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere.txt")
+    sources, _ = found(tmp_path)
+    assert [source.name for source in sources] == ["gone.txt", "loop.txt", "z.txt"]
+    for source in sources[:2]:
+        with pytest.raises(DataError, match="cannot be read"):
+            read_bytes(source)
+    with pytest.raises(DataError, match="no such file or folder"):
+        found("~nobody-of-this-name/a.txt")
 
 
 def test_a_named_file_is_read_whatever_its_suffix(tmp_path: Path) -> None:

@@ -36,6 +36,26 @@ def test_rolling_srt_loses_and_doubles_no_word(lines: list[tuple[str, bool]], pa
     assert words(text) == said(lines)
 
 
+PAUSES = st.lists(st.sampled_from([0, 0, 30, 60, 800, 5000]), max_size=30)
+MARKED = st.tuples(st.sampled_from(["", "", ">> "]), LINE).map("".join)
+
+
+@given(st.lists(st.tuples(MARKED, st.booleans()), min_size=1, max_size=30), PAUSES, st.booleans())
+def test_pauses_between_lines_lose_and_double_no_word(
+    lines: list[tuple[str, bool]], pauses: list[int], srt: bool
+) -> None:
+    # Words that have times tell themselves, the padding of SRT tells a cleared window.
+    shown = [(line if srt else html.escape(line, quote=False), cleared) for line, cleared in lines]
+    text = rolling(shown, srt=srt, pauses=pauses)
+    assert words(text) == [word for word in said(lines) if word != ">>"]
+
+
+@given(LINES, PAUSES)
+def test_pauses_in_srt_without_padding(lines: list[tuple[str, bool]], pauses: list[int]) -> None:
+    text = rolling(lines, srt=True, padded=False, pause_ms=100, pauses=pauses)
+    assert words(text) == said(lines)
+
+
 def said(lines: Iterable[tuple[str, bool]]) -> list[str]:
     return [word for line, _ in lines for word in line.split()]
 
@@ -79,6 +99,10 @@ def test_real_words_survive_both_kinds_of_captions() -> None:
             words(rolling([(html.escape(line, quote=False), False) for line in lines])) == reference
         )
         assert words(rolling([(line, False) for line in lines], srt=True)) == reference
+        pauses = [800 * (at % 3) for at in range(len(lines))]
+        assert (
+            words(rolling([(line, False) for line in lines], srt=True, pauses=pauses)) == reference
+        )
         shown = manual("\n".join(pair) for pair in zip(lines[::2], lines[1::2], strict=False))
         total += sum(len(line.split()) for line in lines[: len(lines) // 2 * 2])
         kept += len(words(shown))

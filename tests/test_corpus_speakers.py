@@ -118,10 +118,10 @@ def test_every_speaker_gets_a_part_whatever_was_said(pairs: list[tuple[str, str]
 @pytest.mark.parametrize(
     ("pairs", "reason"),
     [
-        ([("Therapist", ASKS)], "only one speaker remains: Therapist"),
-        ([("SPEAKER_00", ASKS), ("Narrator", TELLS)], "only one speaker remains: SPEAKER_00"),
+        ([("Therapist", ASKS)], "only one speaker remains"),
+        ([("SPEAKER_00", ASKS), ("Narrator", TELLS)], "only one speaker remains"),
         ([("Narrator", ASKS)], "no speaker remains"),
-        ([("A", "Well."), ("B", "Yes.")], "cannot tell who the counselor is"),
+        ([("A", "Well."), ("B", "Yes.")], "cannot tell which of the two"),
     ],
 )
 def test_sessions_without_two_speakers_are_left_out(

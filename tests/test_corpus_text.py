@@ -192,6 +192,28 @@ def test_a_colon_alone_makes_no_speaker() -> None:
     ]
 
 
+def test_labels_with_notes_and_slips_are_not_put_into_the_others_words() -> None:
+    content = (
+        "Therapist: Hello.\nClient (softly): Hi.\nTherapist (CONT): And\nnow?\nClient: Well.\n"
+        "Therapst: Yes?\n- Client: No.\nTherapist; Why?\n\u200eClient\uff1a So.\n"
+    )
+    words = ["Hello.", "Hi.", "And now?", "Well.", "Yes?", "No.", "Why?", "So."]
+    assert read(content, "therapist", "client") == list(
+        zip(["Therapist", "Client"] * 4, words, strict=True)
+    )
+
+
+def test_a_label_on_its_own_line_without_a_colon() -> None:
+    talk = "Therapist\nHello: you.\n\nClient\nHi.\nThere.\n\nTherapist\nSo?\n\nClient\nYes."
+    assert read(f"Session four\n\n{talk}", "therapist", "client") == [
+        (None, "Session four"),
+        ("Therapist", "Hello: you."),
+        ("Client", "Hi. There."),
+        ("Therapist", "So?"),
+        ("Client", "Yes."),
+    ]
+
+
 def test_a_known_label_counts_even_once() -> None:
     assert read("T: Hello.\nX: Hi.\n", "t", "x") == [("T", "Hello."), ("X", "Hi.")]
 

@@ -53,6 +53,10 @@ INSTITUTIONS = frozenset(
 SMALL_INSTITUTIONS = frozenset(
     each("society university college hospital foundation disease syndrome league leagues retriever")
 )
+# Names in what days are called: "Christmas Eve", "St. Patrick's Day".
+FEASTS = frozenset(each("christmas xmas thanksgiving halloween hallows hallow easter"))
+SAINTS = frozenset(each("patrick andrew george david stephen nicholas lucy martin john joseph"))
+LOVERS = frozenset(each("valentine valentines columbus"))
 SPEAKING = frozenset(each("said says told asked thinks thought wants wanted called"))
 DETERMINERS = frozenset(each("a an the this that these those some any no every each"))
 NOT_BEFORE = frozenset(each("st saint san santa mount mt fort lake port new north south east west"))
@@ -110,6 +114,25 @@ def introduced(words: Sequence[Word], at: int) -> str | None:
     if one in ("it's", "meet", "that's") or (one == "is" and three == ""):
         return "this"
     return None
+
+
+def festive(words: Sequence[Word], at: int) -> bool:
+    """Part of what a day or a song is called: "New Year's Eve", "Christmas Carol".
+
+    Not in "this Christmas Carol came", and not in "David's day was long".
+    """
+    word, one, two = words[at], form(words, at - 1).removesuffix("'s"), form(words, at - 2)
+    if word.before.strip("'") == " ":
+        new_year = one in ("year", "years") and two == "new"
+        song = one == "christmas" and two not in ("this", "last", "next", "every")
+        if {"eve": one in FEASTS or new_year, "noel": one in ("first", "joyeux"), "carol": song,
+            "carols": one in FEASTS}.get(word.form):  # fmt: skip
+            return True
+    if form(words, at + 1) not in ("day", "days") or words[at + 1].before != " ":
+        return False
+    return word.form in LOVERS or (
+        word.form in SAINTS and word.possessive and words[at + 1].capital
+    )
 
 
 def acting(words: Sequence[Word], at: int) -> bool:

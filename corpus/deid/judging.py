@@ -15,6 +15,7 @@ from corpus.deid.cues import (
     TITLES,
     acting,
     asked_for_name,
+    festive,
     introduced,
     related,
     titled,
@@ -62,8 +63,13 @@ class Judge:
         return self.cued(words, at) or self.listed(words, at)
 
     def part_of_place(self, words: Sequence[Word], at: int) -> bool:
-        """An institution, a saint's town, an illness: named after people, and none of them."""
-        if at and words[at - 1].form in NOT_BEFORE and words[at - 1].before != "":
+        """An institution, a saint's town, a feast: named after people, and none of them."""
+        beside = words[at].before in (" ", ". ", "-")
+        if at and beside and words[at - 1].form in NOT_BEFORE and words[at - 1].before != "":
+            stop = words[at].before == ". "
+            if not stop or words[at - 1].form in ("st", "mt", "ft"):
+                return True
+        if festive(words, at):
             return True
         for ahead in words[at + 1 : at + 3]:
             if ahead.before.strip():

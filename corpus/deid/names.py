@@ -17,6 +17,14 @@ from corpus.deid.spans import Span
 from corpus.deid.tokens import Scene, Word
 
 SURE = 0.75
+# Verbs that make their subject a person or a thing: "Will is here", but not "Will you".
+ACTS = frozenset(
+    gazetteer.each(
+        "is isn't was wasn't has hasn't had said says told tells came comes went goes wants wanted"
+        " thinks thought knows knew did does doesn't didn't got gets just and or called calls left"
+        " lives lived likes liked loves loved feels felt used never always keeps kept made makes"
+    )
+)
 Place = tuple[int, int]
 
 
@@ -77,7 +85,7 @@ class Names:
                 known = self.accepted.get((utterance, at))
                 if (
                     word.form in sure
-                    and self.judge.candidate(word)
+                    and (self.judge.candidate(word) or self.only_a_name(word))
                     and (known is None or known[1] < SURE)
                 ):
                     confidence = self.mention(words, at)
@@ -89,6 +97,8 @@ class Names:
         word = words[at]
         if self.judge.part_of_place(words, at):
             return 0.0
+        if self.only_a_name(word):
+            return 0.8
         if not self.judge.ordinary(word) and word.form not in gazetteer.words():
             return 0.8
         if not self.scene.cased:
@@ -96,7 +106,26 @@ class Names:
             return 0.6 if apart else 0.0
         if not word.initial:
             return 0.8
-        return 0.6 if word.after in (",", "?") or word.possessive else 0.45
+        if word.after in (",", "?") or word.possessive:
+            return 0.6
+        return 0.6 if self.subject(words, at) else 0.45
+
+    def subject(self, words: Sequence[Word], at: int) -> bool:
+        """What follows a word at the beginning of a sentence makes it the one who acts."""
+        following = words[at + 1] if at + 1 < len(words) else None
+        if following is None or following.before != " ":
+            return words[at].form not in self.scene.plain
+        return following.form in ACTS
+
+    def only_a_name(self, word: Word) -> bool:
+        """A listed name that is no word, in whatever letters: "ROBERT", "robert"."""
+        return (
+            len(word.form) > 2
+            and word.form in gazetteer.first_names()
+            and word.form not in gazetteer.words()
+            and word.form not in gazetteer.known()
+            and word.form not in gazetteer.ALSO_WORDS
+        )
 
     def joined(self, utterance: int, words: Sequence[Word]) -> Iterator[Span]:
         """Spans of neighbouring name words."""

@@ -12,11 +12,14 @@ from corpus.deid.gazetteer import each
 from corpus.deid.spans import Kind, Span
 from corpus.deid.tokens import Scene, Word
 
+ROOMS = r"(?:apt|apartment|unit|suite|flat|ste|room|#)"
+# The stop of an abbreviation goes with it only where the sentence goes on.
 SUFFIX = (
-    r"(?:street|avenue|ave|road|rd|drive|lane|ln|boulevard|blvd|court|place|terrace|circle"
-    r"|parkway|pkwy|highway|hwy|crescent|close|way|st|dr|ct)"
+    r"(?:(?:street|avenue|road|drive|lane|boulevard|court|place|terrace|circle|parkway|highway"
+    r"|crescent|close|way)\b"
+    rf"|(?:ave|rd|ln|blvd|pkwy|hwy|st|dr|ct)\b(?:\.(?=,| (?-i:[a-z])| {ROOMS}\b))?)"
 )
-ROOM = r"(?:,? (?:apt|apartment|unit|suite|flat|ste|room|#)\.? ?#?\d{0,5}[a-z]?\b)?"
+ROOM = rf"(?:,? {ROOMS}\.? ?#?\d{{0,5}}[a-z]?\b)?"
 # Words that never stand inside a street's name; they keep "5 minutes on the way" out.
 PLAIN = (
     r"(?!(?:the|a|an|my|your|his|her|their|our|this|that|in|on|at|to|of|or|and|by|for|off|down"
@@ -25,7 +28,7 @@ PLAIN = (
 )
 STREETS: tuple[tuple[Kind, str, float, re.Pattern[str]], ...] = (
     ("street", "number and street", 0.93, re.compile(
-        rf"(?<![\w.$-])\d{{1,6}}[a-z]? (?:{PLAIN}[\w.'-]{{1,30}} ){{1,4}}?{SUFFIX}\b\.?"
+        rf"(?<![\w.$-])\d{{1,6}}[a-z]? (?:{PLAIN}[\w.'-]{{1,30}} ){{1,4}}?{SUFFIX}"
         rf"(?! (?:of|to|too|more|I)\b){ROOM}",
         re.IGNORECASE)),
     ("street", "street", 0.8, re.compile(

@@ -12,6 +12,13 @@ FIGURE = re.compile(r"\d")
 # After these a capital may be that of a sentence.
 OPENINGS = '?!:]-("\u201c\u2026\u2013\u2014'
 POSSESSIVES = frozenset(("'s", "'S"))
+# "Ann'll", "Ann'd": a name with a verb, unless it is a word that takes these by itself.
+CONTRACTED = re.compile(r"'(?:ll|d|ve|re)$", re.IGNORECASE)
+CONTRACTING = re.compile(
+    r"i|y(?:ou|'all)|s?he|it|we|th(?:ey|at|is|ese|ose|ere)|here|wh(?:o|at|en|ere|y|ich)|how|let"
+    r"|(?:c|w|sh)ould|might|must|not|(?:every|some|no)(?:body|one)|any(?:body|one)|nothing",
+    re.IGNORECASE,
+)
 ABBREVIATION = re.compile(
     r"(?:^|\W)(?:dr|mr|mrs|ms|sgt|capt|lt|st|prof|rev|jr|sr|mt|[a-z])\.\s*$", re.IGNORECASE
 )
@@ -22,7 +29,7 @@ SHOUTED_FROM = 0.6
 
 
 class Word(NamedTuple):
-    """A word without its possessive s.
+    """A word without its possessive s, and a name without its "'ll".
 
     Attributes:
         utterance: index of its utterance.
@@ -34,7 +41,7 @@ class Word(NamedTuple):
         capital: it has a capital that can be a name's: `Ann`, not `DUI` or `ann`.
         before: what stands between it and the word before.
         after: the character that follows it, without space and possessive; empty at the end.
-        possessive: a possessive s follows.
+        possessive: a possessive s follows, or a verb that is contracted with a name.
     """
 
     utterance: int
@@ -58,15 +65,24 @@ def starts_sentence(text: str, start: int) -> bool:
     return bare[-1] == "." and not ABBREVIATION.search(lead)
 
 
+def without_ending(raw: str) -> str:
+    """A word without a possessive s or a contracted verb."""
+    if raw[-2:] in POSSESSIVES:
+        return raw[:-2]
+    verb = CONTRACTED.search(raw) if "'" in raw else None
+    if verb is None or not verb.start() or CONTRACTING.fullmatch(raw[: verb.start()]):
+        return raw
+    return raw[: verb.start()]
+
+
 def split(utterance: int, text: str) -> list[Word]:
     """The words of one utterance."""
     found: list[Word] = []
     last = 0
     for match in WORD.finditer(text):
         raw = match[0]
-        possessive = raw[-2:] in POSSESSIVES
-        if possessive:
-            raw = raw[:-2]
+        stem = without_ending(raw)
+        possessive, raw = stem != raw, stem
         start = match.start()
         proper = raw[0].isupper() and (len(raw) == 1 or not raw.isupper())
         word = Word(

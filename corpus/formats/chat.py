@@ -59,7 +59,7 @@ def is_message(value: Any) -> bool:
 def name_of(chat: dict[str, Any], number: int) -> str:
     """A conversation's own id, or its place in the file."""
     own = chat.get("id")
-    return str(own).strip() if isinstance(own, str | int) and str(own).strip() else str(number)
+    return (mend(str(own)) if isinstance(own, str | int) else "") or str(number)
 
 
 def read_messages(source: Source, chat: Any, line: int) -> Iterator[Utterance]:

@@ -1,7 +1,6 @@
 """A JSON file that is one long list, or an object around one: the items, each with its line."""
 
 import json
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,6 +9,7 @@ from corpus.encoding import read_text
 from corpus.formats.jsonstream import Text
 from corpus.transcript import Source
 
+NO_TIME = 1e15  # no recording lasts so long, and JSON's whole numbers may be too large for a float
 Item: TypeAlias = tuple[int, dict[str, Any]]
 """An object, and the line on which it begins."""
 
@@ -33,7 +33,7 @@ def read_items(source: Source, keys: Collection[str], shape: str) -> Items:
     if text.take("{"):
         found = dict(lists_of_object(text, keys))
     elif text.take("["):
-        found = {"": list(rest_of_list(text))}
+        found = {"": list(text.rest_of_list())}
     else:
         text.value()
     if not text.at_end():
@@ -43,7 +43,8 @@ def read_items(source: Source, keys: Collection[str], shape: str) -> Items:
         raise source.error(f"no {next(iter(keys))}", 1, f"needs {shape}")
     for line, item in found[key]:
         if not isinstance(item, dict):
-            raise source.error(f"not an object: {json.dumps(item)[:40]}", line, f"needs {shape}")
+            shown = "a list" if isinstance(item, list) else json.dumps(item)[:40]
+            raise source.error(f"not an object: {shown}", line, f"needs {shape}")
     return Items(key, found[key])
 
 
@@ -55,7 +56,7 @@ def lists_of_object(text: Text, keys: Collection[str]) -> Iterator[tuple[str, li
         if not isinstance(key, str) or not text.take(":"):
             raise text.error("a name and a colon are missing")
         if key in keys and text.take("["):
-            yield key, list(rest_of_list(text))
+            yield key, list(text.rest_of_list())
         else:
             text.value()
         more = text.take(",")
@@ -63,17 +64,7 @@ def lists_of_object(text: Text, keys: Collection[str]) -> Iterator[tuple[str, li
             raise text.error("the object neither goes on nor ends here")
 
 
-def rest_of_list(text: Text) -> Iterator[Item]:
-    """The items of a list whose bracket was taken."""
-    more = not text.take("]")
-    while more:
-        yield text.value()
-        more = text.take(",")
-        if not more and not text.take("]"):
-            raise text.error("the list neither goes on nor ends here")
-
-
 def number(value: Any, scale: float = 1.0) -> float | None:
     """A time in seconds from what should be a number of such units; None for anything else."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < NO_TIME
     return value / scale if good else None

@@ -27,7 +27,7 @@ def read_values(source: Source) -> Iterator[Numbered]:
     start = read_start(source, 4096).lstrip()
     first, newline, _ = start.partition("\n")
     if start.startswith("["):
-        values = list_items(source, read_text(source))
+        values = list_items(Text(source, read_text(source)))
     elif newline and first.startswith("{") and first.rstrip().endswith(GOES_ON):
         values = objects(source, read_text(source))
     else:
@@ -54,16 +54,10 @@ def objects(source: Source, content: str) -> Iterator[Numbered]:
         yield text.value()
 
 
-def list_items(source: Source, content: str) -> Iterator[Numbered]:
+def list_items(text: "Text") -> Iterator[Numbered]:
     """The items of the list that a file is."""
-    text = Text(source, content)
     text.take("[")
-    more = not text.take("]")
-    while more:
-        yield text.value()
-        more = text.take(",")
-        if not more and not text.take("]"):
-            raise text.error("the list neither goes on nor ends here")
+    yield from text.rest_of_list()
     if not text.at_end():
         raise text.error("something follows the list")
 
@@ -119,6 +113,15 @@ class Text:
         except ValueError:  # Python refuses to read numbers of thousands of digits
             raise self.error("a number too long to be one") from None
         return line, value
+
+    def rest_of_list(self) -> Iterator[Numbered]:
+        """The items of a list whose bracket was taken."""
+        more = not self.take("]")
+        while more:
+            yield self.value()
+            more = self.take(",")
+            if not more and not self.take("]"):
+                raise self.error("the list neither goes on nor ends here")
 
     def whole(self) -> Any:
         """The only value."""

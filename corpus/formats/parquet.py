@@ -29,10 +29,9 @@ def open_parquet(source: Source) -> tuple[tuple[str, ...], int, Rows]:
             wanted = [names[place] for place in places]
             check_types(source, file.schema_arrow, wanted)
             for batch in file.iter_batches(batch_size=BATCH, columns=wanted):
-                columns = [batch.column(name).to_pylist() for name in wanted]
-                for row in zip(*columns, strict=True):
+                for row in zip(*map(batch.column, wanted), strict=True):
                     number += 1
-                    yield number, [cell(source, value, number) for value in row]
+                    yield number, [cell(source, scalar, number) for scalar in row]
 
     return names, 1, rows
 
@@ -82,9 +81,14 @@ def check_types(source: Source, schema: Any, wanted: Sequence[str]) -> None:
             raise source.error(" ".join(what.split())[:200], fix="write one utterance a row")
 
 
-def cell(source: Source, value: Any, number: int) -> str:
-    """A cell as text; ids that pandas made 3.0 of are 3 again."""
-    if value is None:
+def cell(source: Source, scalar: Any, number: int) -> str:
+    """A cell as text; ids that pandas made 3.0 of are 3 again, and its NaN is nothing."""
+    try:
+        value = scalar.as_py()
+    except (ValueError, OverflowError, LookupError):
+        what = f"a value of the type {scalar.type} that cannot be read"
+        raise source.error(what, number, "write it as text") from None
+    if value is None or value != value:
         return ""
     if isinstance(value, bytes):
         try:

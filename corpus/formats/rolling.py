@@ -39,7 +39,10 @@ def unroll(cues: Sequence[Cue]) -> Iterator[Cue]:
     gone_s: float | None = None
     for cue in cues:
         shown = [plain(line) for line in cue.lines]
-        carried = carried_over(before, shown) if adjacent(gone_s, cue.start_s) else 0
+        brief = milliseconds(cue.start_s, cue.end_s) <= BRIEF_MS
+        carried = carried_over(
+            before, untimed(cue, shown, whole=brief or adjacent(gone_s, cue.start_s))
+        )
         if any(shown[carried:]):
             yield replace(cue, lines=cue.lines[carried:])
         # A padding line below the text is no line that could be carried over; one above it is kept,
@@ -51,6 +54,17 @@ def carried_over(before: Sequence[str], shown: Sequence[str]) -> int:
     """How many of the lines shown first are the last ones of the cue before."""
     sizes = range(min(len(before), len(shown), MOST_LINES), 0, -1)
     return next((size for size in sizes if shown[:size] == before[-size:]), 0)
+
+
+def untimed(cue: Cue, shown: Sequence[str], *, whole: bool) -> Sequence[str]:
+    """The lines of a cue that may be carried over: those above a line whose words have times.
+
+    After a pause (not `whole`) a cue brings a line of its own, below what it carried: a lone line
+    that equals the last one is said again.
+    """
+    timed = (at for at, line in enumerate(cue.lines) if TIME_TAG.search(line))
+    last = next(timed, len(shown))
+    return shown[: last if whole else min(last, len(without_padding([*shown])) - 1)]
 
 
 def without_padding(lines: list[str]) -> list[str]:

@@ -6,14 +6,16 @@ headings and closing notes can be told from words. The stage carries speakers on
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from corpus.encoding import read_text
 from corpus.formats.exports import Line, find_layout
-from corpus.labels import Labelled, find_labels, normalise, split_label
+from corpus.label_styles import plain_labels
+from corpus.labels import find_labels, open_label, spellings
 from corpus.transcript import CLOCK, Hints, Source, Transcript, Utterance, seconds
 
+MARGIN = " \t\u00a0\u200e\u200f"
 MARK = re.compile(r"^>>+\s*")
 TIME_ALONE = re.compile(rf"\[{CLOCK}\]|\({CLOCK}\)|{CLOCK}")
 TIMED_IN_BRACKETS = re.compile(rf"[\[(](?P<clock>{CLOCK})[\])]\s+(?P<text>.*)")
@@ -31,10 +33,13 @@ def read(source: Source, hints: Hints) -> Iterator[Transcript]:
 
 def parse(lines: Sequence[Line], hints: Hints) -> list[Utterance]:
     """Numbered lines to utterances; documents are read by it too."""
-    filled = [text.strip() for _, text in lines if text.strip()]
+    stripped = [text.strip().strip(MARGIN) for _, text in lines]
+    numbers = (number for number, _ in lines)
+    lines = list(zip(numbers, plain_labels(stripped, hints.labels), strict=True))
+    filled = [text for _, text in lines if text]
     openings = [MARK.sub("", text, count=1) for text in filled]
-    labels = find_labels(openings, hints.labels)
-    bare = [text for text in openings if opens(text, labels) is None]
+    labels = spellings(openings, find_labels(openings, hints.labels))
+    bare = [text for text in openings if open_label(text, labels) is None]
     has_labels = len(filled) - len(bare) >= LEAST_LABELLED * len(filled)
     if layout := find_layout(filled, has_labels=has_labels):
         return list(layout(lines))
@@ -47,7 +52,10 @@ def parse(lines: Sequence[Line], hints: Hints) -> list[Utterance]:
 
 
 def read_labelled(
-    lines: Sequence[Line], labels: set[str], times_alone: bool, timed: re.Pattern[str] | None
+    lines: Sequence[Line],
+    labels: Mapping[str, str],
+    times_alone: bool,
+    timed: re.Pattern[str] | None,
 ) -> Iterator[Utterance]:
     """Utterances that begin at a label, a change mark, a time, or below a blank line.
 
@@ -76,21 +84,13 @@ def read_labelled(
 
 
 def begin(
-    line: str, number: int, labels: set[str], timed: re.Pattern[str] | None
+    line: str, number: int, labels: Mapping[str, str], timed: re.Pattern[str] | None
 ) -> Utterance | None:
     """The utterance that a line opens; None if it goes on with the one above."""
     text = MARK.sub("", line, count=1)
     change = text != line
-    if labelled := opens(text, labels):
+    if labelled := open_label(text, labels):
         return Utterance(labelled.label, labelled.text, number, labelled.start_s, change=change)
     if timed and (match := timed.fullmatch(text)):
         return Utterance(None, match["text"], number, seconds(match["clock"]), change=change)
     return Utterance(None, text, number, change=True) if change else None
-
-
-def opens(text: str, labels: set[str]) -> Labelled | None:
-    """The label that a line opens with, if it is one of some."""
-    labelled = split_label(text)
-    if labelled is None or normalise(labelled.label) not in labels:
-        return None
-    return labelled

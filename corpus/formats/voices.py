@@ -8,18 +8,20 @@ round, so an utterance says `change` and nobody alternates here.
 import html
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from corpus.formats.cues import TEAMS_ID, Cue
 from corpus.formats.markup import BREAK, plain, tidy
-from corpus.labels import find_labels, normalise, split_label
+from corpus.label_styles import plain_labels
+from corpus.labels import find_labels, open_label, spellings
 from corpus.transcript import Utterance
 
 VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s([^<>]*)>")
 MARK = re.compile(r">{2,}")
 DASH = re.compile(r"(?:<[^<>]*>)?\s*[-\u2013\u2014]\s*(?=[^\s\-\u2013\u2014])")
 SPACED_DASH = re.compile(r"[-\u2013]\s+(?=\S)")  # "-and" goes on after an interruption
+LEAST_DASHES, LEAST_OPENED, ALWAYS = 3, 0.2, 0.9
 SENTENCE_END = (".", "?", "!", "\u2026", '"', "\u201d", ")", "]")
 
 
@@ -60,10 +62,11 @@ def utterances(
         automatic: nobody typed them: only known labels count, and no dashes.
     """
     whole = list(join_teams(cues))
-    dashes = not automatic and any(map(has_dashes, whole))
+    dashes = not automatic and (any(map(has_dashes, whole)) or opens_with_dashes(whole))
     split = [list(pieces(cue, dashes=dashes)) for cue in whole]
-    lines = (piece.text for cut in split for piece in cut if piece.voice is None)
-    labels = set(known) if automatic else find_labels(lines, known)
+    split = split if automatic else with_plain_labels(split, known)
+    lines = [piece.text for cut in split for piece in cut if piece.voice is None]
+    labels = spellings(lines, known if automatic else find_labels(lines, known))
     waiting = Part()
     for cue, cut in zip(whole, split, strict=True):
         found = parts(cut, labels)
@@ -74,6 +77,16 @@ def utterances(
                 start_s = cue.start_s if at == 0 else None
                 end_s = cue.end_s if at == len(found) - 1 else None
                 yield Utterance(said.speaker, said.text(), cue.line, start_s, end_s, said.change)
+
+
+def with_plain_labels(split: list[list[Piece]], known: Collection[str]) -> list[list[Piece]]:
+    """The pieces with their labels written in the usual form."""
+    texts = [piece.text for cut in split for piece in cut if piece.voice is None]
+    plain = iter(plain_labels(texts, known))
+    return [
+        [replace(piece, text=next(plain)) if piece.voice is None else piece for piece in cut]
+        for cut in split
+    ]
 
 
 def join_teams(cues: Iterable[Cue]) -> Iterator[Cue]:
@@ -116,11 +129,21 @@ def has_dashes(cue: Cue) -> bool:
     return sum(bool(DASH.match(line)) for line in lines) > 1
 
 
+def opens_with_dashes(cues: Sequence[Cue]) -> bool:
+    """Every new speaker's cue opens with a dash: it stands where a sentence can begin."""
+    texts = [plain("\n".join(cue.lines)) for cue in cues]
+    opened = [bool(SPACED_DASH.match(text)) for text in texts]
+    begins = [not before or before.endswith(SENTENCE_END) for before in ["", *texts[:-1]]]
+    rightly = sum(dash and begin for dash, begin in zip(opened, begins, strict=True))
+    usual = sum(opened) >= max(LEAST_DASHES, LEAST_OPENED * len(cues))
+    return usual and (rightly >= ALWAYS * sum(opened) or sum(opened) >= ALWAYS * len(cues))
+
+
 def leading_dashes(lines: Sequence[str]) -> Iterator[int]:
     """How many characters at the start of each line are a dash that marks a speaker.
 
-    Two of them in a cue do. A lone one does, in a file that has such cues, where a sentence can
-    begin and with a space behind it.
+    Two of them in a cue do. A lone one does, in a file that has such cues or that opens its cues
+    with dashes, where a sentence can begin and with a space behind it.
     """
     dashes = [DASH.match(line) for line in lines]
     several = sum(map(bool, dashes)) > 1
@@ -130,12 +153,11 @@ def leading_dashes(lines: Sequence[str]) -> Iterator[int]:
         yield match.end() if match else 0
 
 
-def parts(cut: Sequence[Piece], labels: Collection[str]) -> list[Part]:
+def parts(cut: Sequence[Piece], labels: Mapping[str, str]) -> list[Part]:
     """Put together what belongs to one speaker."""
     found = [Part()]
     for piece in cut:
-        label = None if piece.voice else split_label(piece.text)
-        labelled = label if label and normalise(label.label) in labels else None
+        labelled = None if piece.voice else open_label(piece.text, labels)
         speaker = labelled.label if labelled else piece.voice
         if piece.change or speaker not in {None, found[-1].speaker}:
             found.append(Part(speaker, piece.change))

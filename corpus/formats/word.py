@@ -19,9 +19,11 @@ from corpus.formats.text import parse
 from corpus.transcript import CLOCK, Hints, Source, Transcript, Utterance, seconds
 
 if TYPE_CHECKING:
+    from docx.document import Document
     from docx.table import Table
 
 MOST_BYTES, MOST_UNPACKED = 64 * 2**20, 512 * 2**20
+MOST_COLUMNS = 1000  # Word itself has 63
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 SPEAKER_HEADS = {"speaker", "name", "who", "participant", "role", "interlocutor"}
@@ -66,24 +68,36 @@ def read(source: Source, hints: Hints) -> Iterator[Transcript]:
 def read_body(source: Source) -> Iterator[Line | list[Row]]:
     """Lines of paragraphs, a blank one after each, and tables as their rows."""
     from docx import Document  # noqa: PLC0415
-    from docx.text.paragraph import Paragraph  # noqa: PLC0415
 
     content = check(source, read_bytes(source, MOST_BYTES))
     try:
-        items = list(Document(io.BytesIO(content)).iter_inner_content())
+        items = list(read_items(Document(io.BytesIO(content))))
     except Exception as error:  # python-docx lets through what its zip and XML libraries raise
         what = f"not a readable Word document ({type(error).__name__})"
         raise source.error(what, fix="open it in Word and save it as .docx") from None
-    mend, number = mender(), 0
+    mend = mender()
     for item in items:
+        if isinstance(item, tuple):
+            number, text = item
+            yield from ((number, mend(line)) for line in text.split("\n"))
+            yield number, ""
+        else:
+            yield [(line, [mend(cell) for cell in cells]) for line, cells in item]
+
+
+def read_items(document: "Document") -> Iterator[Line | list[Row]]:
+    """The text of each paragraph with its number, and the rows of each table."""
+    from docx.text.paragraph import Paragraph  # noqa: PLC0415
+
+    number = 0
+    for item in document.iter_inner_content():
         if isinstance(item, Paragraph):
             number += 1
-            yield from ((number, mend(line)) for line in item.text.split("\n"))
-            yield number, ""
+            yield number, item.text
         else:
             rows = list(read_rows(item, number))
             number += len(rows)
-            yield [(line, [mend(cell) for cell in cells]) for line, cells in rows]
+            yield rows
 
 
 def check(source: Source, content: bytes) -> bytes:
@@ -110,6 +124,8 @@ def read_rows(table: "Table", number: int) -> Iterator[Row]:
     """A table's rows; a cell that spans several columns is told once."""
     for row in table.rows:
         number += 1
+        if sum(tc.grid_span for tc in row._tr.tc_lst) > MOST_COLUMNS:
+            raise ValueError("the library would make a cell of every column that is spanned")
         cells: list[str] = []
         last = None
         for cell in row.cells:

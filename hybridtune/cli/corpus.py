@@ -23,6 +23,7 @@ from hybridtune.reviews import ReviewEvent
 
 KEYS: dict[str, Decision] = {"a": "approve", "s": "swap", "r": "reject", "u": "undo"}
 LINES = 12
+QUESTION = "[a]pprove, [s]wap roles, [r]eject, [u]ndo, [m]ore turns, [n]ext, [q]uit"
 UNTRAINED = {
     "openai": "{turns} counselor turns are bare back-channels and have weight 0",
     "sharegpt": "note: {turns} counselor turns are bare back-channels; this format cannot say that "
@@ -69,10 +70,10 @@ def review(
     who = reviewer or getpass.getuser()
     if session is not None:
         event = decide(queue, session, decision, reason=reason, reviewer=who)
-        console.print(f"{event.action}: {event.subject}; {next_step(place)}", soft_wrap=True)
+        typer.echo(f"{event.action}: {event.subject}; {next_step(place)}")
     elif console.is_terminal and decision is None:
-        walk(queue, console, who)
-        console.print(next_step(place), soft_wrap=True)
+        walk(queue, console, who, reason)
+        typer.echo(next_step(place))
     else:
         console.print(listing(queue))
 
@@ -109,38 +110,50 @@ def listing(queue: Queue) -> Table:
     return table
 
 
-def walk(queue: Queue, console: Console, reviewer: str) -> None:
+def walk(queue: Queue, console: Console, reviewer: str, reason: str) -> None:
     """Go through what waits, one session after the other."""
-    waiting = [each for each in queue.waiting() if each.held.session is not None]
-    for number, each in enumerate(waiting, start=1):
-        show_waiting(each, console, f"{number} of {len(waiting)}")
-        key = typer.prompt("[a]pprove, [s]wap roles, [r]eject, [u]ndo, [n]ext, [q]uit", default="n")
-        if key[:1] == "q":
+    names = [each.held.id for each in queue.waiting() if each.held.session is not None]
+    for number, name in enumerate(names, start=1):
+        each = next(waiting for waiting in queue.waiting() if waiting.held.id == name)
+        show_waiting(each, console, f"{number} of {len(names)}", LINES)
+        while (key := typer.prompt(QUESTION, default="n")[:1]) == "m":
+            show_waiting(each, console, f"{number} of {len(names)}", None)
+        if key == "q":
             return
-        if key[:1] in KEYS:
-            decision = KEYS[key[:1]]
-            reason = typer.prompt("why", default="") if decision == "reject" else ""
+        if key in KEYS:
+            decision = KEYS[key]
+            why = reason or (typer.prompt("why", default="") if decision == "reject" else "")
             try:
-                queue.decide(each.held.id, decision, reviewer=reviewer, reason=reason)
+                queue.decide(name, decision, reviewer=reviewer, reason=why)
             except InputError as error:
                 console.print(f"[red]{escape(str(error))}[/]")
 
 
-def show_waiting(waiting: Waiting, console: Console, heading: str) -> None:
-    """The reasons and the first turns of a held session."""
+def show_waiting(waiting: Waiting, console: Console, heading: str, lines: int | None) -> None:
+    """The reasons and the turns of a held session, the first few or all."""
     session = waiting.held.session
     assert session is not None
     console.rule(f"{heading}: {escape(session.id)}")
     for flag, why in waiting.held.reasons.items():
         console.print(f"[yellow]{flag}[/]: {escape(why)}")
-    for turn in list(plain(session, load_domain(session.domain).settings))[:LINES]:
+    turns = list(plain(session, load_domain(session.domain).settings))
+    for turn in turns[:lines]:
         console.print(turn, soft_wrap=True, highlight=False)
+    if lines is not None and len(turns) > lines:
+        console.print(f"[dim]... and {len(turns) - lines} more turns[/]")
     if waiting.decision:
         console.print(f"[dim]decided: {waiting.decision.action}[/]")
 
 
 def export(
-    place: Path, out: Path, form: str, *, allow: Sequence[str], opener: bool, domain: str
+    place: Path,
+    out: Path,
+    form: str,
+    *,
+    allow: Sequence[str],
+    identified: bool,
+    opener: bool,
+    domain: str,
 ) -> None:
     """Write the sessions in another format, as far as their rights allow.
 
@@ -155,7 +168,14 @@ def export(
             raise InputError(f"no {value!r}", where=option, fix=f"one of {', '.join(known)}")
     first = load_domain(domain).settings.opener if opener else None
     source = place if place.is_file() else Outputs.find(place).real
-    done = export_sessions(source, out, format=form, allow=allow, opener=first)  # type: ignore[arg-type]
+    done = export_sessions(
+        source,
+        out,
+        format=form,  # type: ignore[arg-type]
+        allow=allow,  # type: ignore[arg-type]
+        identified=identified,
+        opener=first,
+    )
     typer.echo(f"{done.sessions} sessions in {out}")
     if done.untrained_turns:
         typer.echo(UNTRAINED[form].format(turns=done.untrained_turns), err=True)

@@ -167,6 +167,10 @@ def corpus_export(
             autocompletion=one_of(RIGHTS),
         ),
     ] = None,
+    identified: Annotated[
+        bool,
+        typer.Option("--identified", help="Let sessions through that were not de-identified."),
+    ] = False,
     opener: Annotated[
         bool,
         typer.Option("--opener", help="Give sessions that the counselor opens a neutral opener."),
@@ -176,4 +180,12 @@ def corpus_export(
     """Write the sessions for other tools; refused where their rights do not allow it."""
     from hybridtune.cli.corpus import export as command  # noqa: PLC0415
 
-    command(place, out, form, allow=allow_rights or [], opener=opener, domain=domain)
+    command(
+        place,
+        out,
+        form,
+        allow=allow_rights or [],
+        identified=identified,
+        opener=opener,
+        domain=domain,
+    )

@@ -30,7 +30,7 @@ Preset = Annotated[
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="roleplay (the default), consented, clinical or public-qa.",
+        help="What it is: roleplay, consented, clinical or public-qa.",
         autocompletion=one_of(KINDS),
     ),
 ]

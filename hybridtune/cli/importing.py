@@ -52,10 +52,11 @@ def import_(
         InputError: a path, an option or the output's place is wrong, or no session can be used.
     """
     from corpus.asking import asking  # noqa: PLC0415 - reads numpy
-    from corpus.build import import_all  # noqa: PLC0415
+    from corpus.build import check_ready, import_all  # noqa: PLC0415
     from corpus.outputs import Outputs  # noqa: PLC0415
 
-    check_out(out)
+    if not paths and config is None:
+        raise InputError("nothing to import", where="PATHS", fix="name files, folders or globs")
     given = {key: value for key, value in options.items() if value not in (None, [], ())}
     reporter = Reporter()
     attribute = None
@@ -78,15 +79,13 @@ def import_(
     outputs = Outputs.beside(out)
     report = import_all(settings, outputs, pack, seed, reporter, attribute=attribute)
     print_report(read_json(outputs.report), Console(stderr=True))
+    if report.counts["held"]:
+        count = report.counts["held"]
+        typer.echo(f"{count} wait for you: hybridtune corpus review {out}", err=True)
     typer.echo(str(out))
+    check_ready(report, outputs, out)
     if report.malformed:
         raise typer.Exit(1)
-
-
-def check_out(out: Path) -> None:
-    """Refuse a place that is a folder."""
-    if out.is_dir():
-        raise InputError("is a folder", where=f"--out {out}", fix=f"name a file: {out}/real.jsonl")
 
 
 def settings_from(

@@ -14,7 +14,7 @@ FORMATS = (
     "auto", "captions", "json3", "whisper", "text", "docx", "pdf", "table", "esconv", "chat", "qa"
 )  # fmt: skip
 PRESETS = ("annomi", "hope", "epitome", "counselchat")
-KINDS = ("roleplay", "consented", "clinical", "public-qa")
+KINDS = ("roleplay", "consented", "clinical", "public-qa", "unstated")
 RIGHTS = ("own", "public-domain", "licensed", "permission", "local-use", "unstated")
 LEVELS = ("keep", "light", "medium")
 EXPORTS = ("openai", "sharegpt", "session")

@@ -10,9 +10,11 @@ Format = Literal[
     "auto", "captions", "json3", "whisper", "text", "docx", "pdf", "table", "esconv", "chat", "qa"
 ]
 Preset = Literal["annomi", "hope", "epitome", "counselchat"]
-SourceKind = Literal["roleplay", "consented", "clinical", "public-qa"]
+SourceKind = Literal["roleplay", "consented", "clinical", "public-qa", "unstated"]
 Rights = Literal["own", "public-domain", "licensed", "permission", "local-use", "unstated"]
-Flag = Literal["roles", "attempt", "crisis", "duplicate", "narration", "quality", "title", "names"]
+Flag = Literal[
+    "roles", "attempt", "crisis", "duplicate", "narration", "quality", "title", "names", "language"
+]
 
 
 class TableSettings(Settings):
@@ -92,7 +94,7 @@ class DeidentifySettings(Settings):
 class SourceSettings(Settings):
     """What kind of material this is, and what may be done with it."""
 
-    kind: SourceKind = "roleplay"
+    kind: SourceKind = "unstated"
     """`roleplay`, `consented`, `clinical` (needs `authority`) or `public-qa`."""
     authority: str | None = None
     """For clinical material: the approval or agreement under which you process it."""
@@ -115,8 +117,9 @@ class SourceSettings(Settings):
 class ReviewSettings(Settings):
     """What a person must look at."""
 
-    hold: tuple[Flag, ...] = ("roles", "attempt")
-    """Sessions with such a flag stay out until a person approves; other flags are told only."""
+    hold: tuple[Flag, ...] = ("roles",)
+    """Sessions with such a flag stay out until a person approves; other flags are told only.
+    `attempt`, speakers that nobody wrote down, always holds."""
     attribution: Literal["none", "teacher", "judge"] = "none"
     """Transcripts without speakers: a model role that says who speaks; a person then approves."""
 
