@@ -44,8 +44,8 @@ SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", 
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
     "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/",
-    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "variants/*", "eval/*.json*",
-    "eval/report.html",
+    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
+    "variants/*", "eval/*.json*", "eval/report.html",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
     "my.yaml", "checks.yaml",
