@@ -140,6 +140,7 @@ def started(folder: Path) -> "subprocess.Popen[bytes]":
         stderr=subprocess.DEVNULL,
         env={"HOME": "/nonexistent", "TMPDIR": tempfile.gettempdir()},
         cwd="/",
+        start_new_session=True,  # Ctrl-C is not the query's fault
     )
     assert process.stdout
     reply = json.loads(process.stdout.readline() or "{}")
@@ -171,8 +172,10 @@ def asked(process: "subprocess.Popen[bytes]", query: str) -> dict[str, Any] | No
 
 def ended(code: int) -> Execution:
     """What it means that a query ended the process."""
-    if -code in (signal.SIGPROF, signal.SIGALRM):
+    if -code == signal.SIGPROF:
         return Execution("timeout", f"stopped after {CPU_S:g} s of processor time")
+    if -code == signal.SIGALRM:
+        return Execution("timeout", f"stopped after {WALL_S:g} s by the clock")
     return Execution("error", f"ended the database (exit {code})")
 
 

@@ -88,7 +88,8 @@ class RowStore:
     def personas(self, count: int) -> Iterator[tuple[int, str, Any]]:
         """Number, id and content of the personas of the first `count` rows, in their order."""
         lines = self.database.execute(
-            "SELECT number, outcome ->> '$.persona.id', outcome -> '$.persona.persona' FROM rows"
+            "SELECT number, json_extract(outcome, '$.persona.id'),"
+            " json_extract(outcome, '$.persona.persona') FROM rows"
             " WHERE number < ? ORDER BY number",
             (count,),
         )

@@ -298,6 +298,7 @@ def test_prose_around_json_is_forgiven(text: str) -> None:
         ("", "no JSON"),
         ("{", "broken"),
         ('{"score": NaN}', "NaN is not a JSON number"),
+        ('{"text": "\\ud83d"}', "half a character"),
         ('Score: {"score": Infinity}', "Infinity is not"),
         ('{"score": 11}', "at score: 11 is greater"),
         ('{"score": true}', "not of type 'integer'"),

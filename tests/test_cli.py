@@ -261,6 +261,8 @@ def test_the_plan_counts_calls() -> None:
     assert calls["counselor"] == calls["patient"] == conversations * 3
     assert calls["judge"] == conversations
     assert calls["teacher"] == 10 + 10 + 10 + 10
+    best = load_experiment(Path(DEMO), ["generation.sessions=10", "generation.best_of=4"])
+    assert loads(best, scenarios=5)[0].calls == 10 + 10 + 4 * (10 + 10)
 
 
 def test_parameters_are_read_from_names_and_files() -> None:

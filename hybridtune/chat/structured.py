@@ -1,6 +1,7 @@
 """JSON answers: how they are asked for, parsed and checked on our side, and asked for again."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,6 +10,8 @@ import jsonschema
 from hybridtune.records import Message
 
 Mode = Literal["json_schema", "json_object", "prompt"]
+ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def response_format(mode: Mode, name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,16 +46,25 @@ def first_json(text: str) -> Any:
     decoder = json.JSONDecoder(parse_constant=refuse_constant)
     try:
         try:
-            return decoder.decode(text)
+            value = decoder.decode(text)
         except json.JSONDecodeError as whole:
             start = text.find("{")
             if start < 0:
                 raise ValueError(f"there is no JSON object in the answer: {whole.msg}") from None
-            return decoder.raw_decode(text, start)[0]
+            value = decoder.raw_decode(text, start)[0]
+        if ESCAPED_HALF.search(text):
+            refuse_halves(value)
+        return value
     except json.JSONDecodeError as inner:
         raise ValueError(f"the JSON is broken: {inner.msg}") from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def refuse_halves(value: Any) -> None:
+    """Half of a surrogate pair, written as an escape, decodes, and then fits into no file."""
+    if HALF.search(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("it holds half a character: a surrogate without its other half")
 
 
 def refuse_constant(name: str) -> None:

@@ -70,8 +70,9 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     generation, evaluation, roles = experiment.generation, experiment.evaluation, experiment.roles
     personas = -(-generation.sessions // generation.scenarios_per_persona)
     exchanges = (generation.min_exchanges + generation.max_exchanges) // 2
-    writing = generation.sessions * (1 if generation.method == "whole" else 2 * exchanges)
-    teacher = personas + generation.sessions * 2 + writing
+    drafts = generation.sessions * generation.best_of
+    writing = drafts * (1 if generation.method == "whole" else 2 * exchanges)
+    teacher = personas + generation.sessions + drafts + writing
     conversations = scenarios * len(experiment.variants) * evaluation.repeats
     turns = conversations * evaluation.max_exchanges
     answer = roles.counselor.sampling.max_tokens

@@ -20,7 +20,9 @@ class GenerationSettings(Settings):
     """Shortest session, in exchanges (a patient turn and a counselor turn)."""
     max_exchanges: int = Field(default=14, ge=1)
     """Longest session."""
-    lengths: Literal["even", "corpus"] | dict[int, Annotated[float, Field(gt=0)]] = "even"
+    lengths: (
+        Literal["even", "corpus"] | dict[int, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+    ) = "even"
     """How they spread between the two: `even`ly, as in the real `corpus`, or exchanges: weight."""
     best_of: int = Field(default=1, ge=1)
     """Sessions to draft per scenario; only the best by checks and ranking can be taken."""
