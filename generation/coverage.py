@@ -83,11 +83,6 @@ def plan_rows(
     return list(iter_rows(domain, settings, seed, real))
 
 
-def theme_names(domain: Domain) -> list[str]:
-    """The themes of the pack: the keys of `taxonomy/themes.yaml`."""
-    return [str(theme) for theme in domain.words("taxonomy/themes")]
-
-
 def all_shares(
     domain: Domain, settings: GenerationSettings, real: Path | None = None
 ) -> dict[str, dict[str, Fraction]]:

@@ -4,12 +4,11 @@
 is another record over the same draft.
 """
 
-import hashlib
-import json
 from typing import Literal
 
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Judgment, Record, Session
+from hybridtune.reviews import messages_sha256
 
 Status = Literal["accepted", "flagged", "rejected"]
 
@@ -74,5 +73,4 @@ def mean_rank(ranking: Judgment) -> float | None:
 
 def text_digest(session: Session) -> str:
     """SHA-256 over who says what."""
-    text = json.dumps([[turn.role, turn.content] for turn in session.messages])
-    return hashlib.sha256(text.encode()).hexdigest()
+    return messages_sha256(session.messages)

@@ -6,14 +6,12 @@ files of the dataset are streamed from here in the order of the rows.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from generation.rows import Outcome
-from hybridtune.errors import RunError
+from hybridtune.database import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -25,38 +23,16 @@ CREATE TABLE IF NOT EXISTS rows (
 """
 
 
-class RowStore:
+class RowStore(Database):
     """The rows of one run; used from one event loop, closed with the `with` block."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.database = sqlite3.connect(path)
-        except sqlite3.Error as error:
-            raise RunError(f"cannot open it: {error}", where=str(path)) from None
-        try:
-            # WAL with NORMAL loses nothing to kill -9: each commit is in the log file already.
-            self.database.execute("PRAGMA journal_mode=WAL")
-            self.database.execute("PRAGMA synchronous=NORMAL")
-            self.database.execute(SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self.database.close()
-            raise RunError(
-                f"cannot be used as row store: {error}",
-                where=str(path),
-                fix="end what holds it, or move the file away: calls are answered from the cache",
-            ) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.database.close()
+        super().__init__(
+            path,
+            SCHEMA,
+            purpose="row store",
+            fix="end what holds it, or move the file away: calls are answered from the cache",
+        )
 
     def has(self, number: int, fingerprint: str) -> bool:
         """Whether a row is done, under the same circumstances, with nothing to be tried again."""

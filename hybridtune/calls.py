@@ -7,15 +7,13 @@ sample index and the *content* of the served model. Keys of endpoints never come
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from hybridtune.errors import RunError
+from hybridtune.database import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -66,38 +64,16 @@ def call_key(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class CallStore:
+class CallStore(Database):
     """The cache of one run; used from one event loop, closed with the `with` block."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self.database = sqlite3.connect(path)
-        except sqlite3.Error as error:
-            raise RunError(f"cannot open it: {error}", where=str(path)) from None
-        try:
-            # WAL with NORMAL loses nothing to kill -9: each commit is in the log file already.
-            self.database.execute("PRAGMA journal_mode=WAL")
-            self.database.execute("PRAGMA synchronous=NORMAL")
-            self.database.execute(SCHEMA)
-        except sqlite3.DatabaseError as error:
-            self.database.close()
-            raise RunError(
-                f"cannot be used as request cache: {error}",
-                where=str(path),
-                fix="end what holds it, or move the file away",
-            ) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.database.close()
+        super().__init__(
+            path,
+            SCHEMA,
+            purpose="request cache",
+            fix="end what holds it, or move the file away",
+        )
 
     def get(self, key: str) -> Answer | None:
         """The answer to a request that was made before."""
