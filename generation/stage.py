@@ -123,7 +123,7 @@ class Production:
                     yield row
 
         async def write(row: Row) -> None:
-            self.store.put(await write_row(self.work, row), self.fingerprint(row))
+            await self.store.put(await write_row(self.work, row), self.fingerprint(row))
 
         await in_flight(missing(), write, self.width)
         return count
@@ -154,7 +154,8 @@ class Production:
         spent = Spent()
         spent.add({task: cost for task, cost in before.tokens.items() if task != counted})
         spent.add(outcome.tokens)
-        self.store.put(outcome.model_copy(update={"tokens": spent.counts()}), self.fingerprint(row))
+        whole = outcome.model_copy(update={"tokens": spent.counts()})
+        await self.store.put(whole, self.fingerprint(row))
 
     @property
     def width(self) -> int:

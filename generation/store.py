@@ -42,11 +42,11 @@ class RowStore(Database):
         )
         return found.fetchone() is not None
 
-    def put(self, outcome: Outcome, fingerprint: str) -> None:
+    async def put(self, outcome: Outcome, fingerprint: str) -> None:
         """Keep what became of a row, in place of what was known of it."""
         line = (outcome.row.index, fingerprint, outcome.whole, outcome.model_dump_json())
-        with self.database:
-            self.database.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)", line)
+        put = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)"
+        await self.committed(lambda: self.database.execute(put, line))
 
     def get(self, number: int) -> Outcome:
         """What became of one row."""

@@ -8,10 +8,10 @@ sample index and the *content* of the served model. Keys of endpoints never come
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hybridtune.database import Database
 
@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS calls (
     answered_at TEXT NOT NULL
 ) WITHOUT ROWID
 """
+
+INSERT = f"INSERT OR IGNORE INTO calls VALUES ({', '.join('?' * 12)})"
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,49 @@ class Usage:
     seconds: float
 
 
-def call_key(
-    identity: Mapping[str, Any], body: Mapping[str, Any], sample: int, reask: int = 0
-) -> str:
-    """SHA-256 over the served model's content, the request body, the sample and re-ask index."""
-    content = {"identity": identity, "body": body, "sample": sample, "reask": reask}
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+@dataclass(frozen=True)
+class Call:
+    """What the cache keeps of a request beside its answer.
+
+    Attributes:
+        stage: of the experiment.
+        role: who was asked.
+        task: for what, in a word.
+        model: the served model's name.
+        request: the body as it was sent, JSON.
+    """
+
+    stage: str
+    role: str
+    task: str
+    model: str
+    request: str
+
+
+class AnswerCache(Protocol):
+    """Where a client looks answers up and keeps them; the shipped one is `CallStore`."""
+
+    async def find(self, key: str) -> Answer | None:
+        """The answer to a request that was made before."""
+        ...
+
+    async def keep(self, key: str, answer: Answer, call: Call, seconds: float) -> Answer:
+        """Keep an answer for good, and return the one that is kept: the first, if two came."""
+        ...
+
+
+def written(body: Mapping[str, Any]) -> str:
+    """A request body as JSON: what is sent, and what is hashed.
+
+    Keys stay in their order: a model writes the properties of an answer in that of their schema.
+    """
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+def call_key(identity: Mapping[str, Any], request: str, sample: int, reask: int = 0) -> str:
+    """SHA-256 over the served model's content, the written body, the sample and re-ask index."""
+    about = json.dumps([identity, sample, reask], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(f"{about}\n{request}".encode()).hexdigest()
 
 
 class CallStore(Database):
@@ -75,46 +113,41 @@ class CallStore(Database):
             fix="end what holds it, or move the file away",
         )
 
-    def get(self, key: str) -> Answer | None:
+    async def find(self, key: str) -> Answer | None:
         """The answer to a request that was made before."""
+        return self.get(key)
+
+    async def keep(self, key: str, answer: Answer, call: Call, seconds: float) -> Answer:
+        """Keep an answer, and return the one that is kept: the first, if two came at once."""
+        kept: Answer = await self.committed(lambda: self.insert(key, answer, call, seconds))
+        return kept
+
+    def get(self, key: str) -> Answer | None:
+        """As `find`, at once."""
         row = self.database.execute(
             "SELECT text, finish_reason, prompt_tokens, completion_tokens FROM calls WHERE key = ?",
             (key,),
         ).fetchone()
         return Answer(*row) if row else None
 
-    def put(
-        self,
-        key: str,
-        answer: Answer,
-        *,
-        stage: str,
-        role: str,
-        task: str,
-        model: str,
-        request: Mapping[str, Any],
-        seconds: float,
-    ) -> Answer:
-        """Keep an answer, and return the one that is kept: the first, if two came at once."""
-        values = {
-            "key": key,
-            "stage": stage,
-            "role": role,
-            "task": task,
-            "model": model,
-            "request": json.dumps(request, ensure_ascii=False),
-            **asdict(answer),
-            "seconds": seconds,
-            "answered_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        names = ", ".join(values)
-        marks = ", ".join(f":{name}" for name in values)
-        with self.database:
-            written = self.database.execute(
-                f"INSERT OR IGNORE INTO calls ({names}) VALUES ({marks})",
-                values,
-            ).rowcount
-        return answer if written else (self.get(key) or answer)
+    def insert(self, key: str, answer: Answer, call: Call, seconds: float) -> Answer:
+        """As `keep`, without the commit."""
+        values = (
+            key,
+            call.stage,
+            call.role,
+            call.task,
+            call.model,
+            call.request,
+            answer.text,
+            answer.finish_reason,
+            answer.prompt_tokens,
+            answer.completion_tokens,
+            seconds,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        added = self.database.execute(INSERT, values).rowcount
+        return answer if added else (self.get(key) or answer)
 
     def usage(self) -> list[Usage]:
         """Calls, tokens and seconds of waiting, per stage and role."""

@@ -105,6 +105,7 @@ class Domain:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=False,
+            auto_reload=False,
         )
 
     def render(self, prompt: str, **values: Any) -> str:

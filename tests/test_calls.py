@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from fake_server import FakeServer, completion, fake_server, slowly
 
-from hybridtune.calls import Answer, CallStore, call_key
+from hybridtune.calls import Answer, Call, CallStore, call_key, written
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
@@ -25,7 +25,7 @@ from hybridtune.records import Message
 
 HOME = Path(__file__).parent.parent
 BODY = {"model": "real", "messages": [{"role": "user", "content": "Grüße \U0001f600"}], "seed": 3}
-ROW = {"stage": "eval", "role": "judge", "task": "judge", "model": "m", "request": BODY}
+CALL = Call("eval", "judge", "judge", "m", written(BODY))
 
 
 def client_of(server: FakeServer, http: aiohttp.ClientSession, calls: CallStore) -> Client:
@@ -39,32 +39,40 @@ def asking(text: str, **more: Any) -> ChatRequest:
 
 def test_the_key_is_the_same_in_every_process() -> None:
     script = (
-        "import json, sys; from hybridtune.calls import call_key\n"
-        "print(call_key({'adapter': 'a1'}, json.loads(sys.argv[1]), 2))"
+        "import json, sys; from hybridtune.calls import call_key, written\n"
+        "identity = {'dtype': 'float32', 'adapter': 'a1'}\n"
+        "print(call_key(identity, written(json.loads(sys.argv[1])), 2))"
     )
-    swapped = json.dumps(dict(reversed(BODY.items())))
+    identity = {"adapter": "a1", "dtype": "float32"}
     for seed in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-c", script, swapped],
+            [sys.executable, "-c", script, json.dumps(BODY)],
             cwd=HOME,
             env=os.environ | {"PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
             check=True,
         )
-        assert done.stdout.strip() == call_key({"adapter": "a1"}, BODY, 2)
+        assert done.stdout.strip() == call_key(identity, written(BODY), 2)
 
 
 def test_the_key_covers_what_matters() -> None:
     keys = {
-        call_key({"adapter": "a1"}, BODY, 0),
-        call_key({"adapter": "a2"}, BODY, 0),
-        call_key({"adapter": "a1"}, BODY, 1),
-        call_key({"adapter": "a1"}, BODY, 0, reask=1),
-        call_key({"adapter": "a1"}, {**BODY, "seed": 4}, 0),
-        call_key({"adapter": "a1"}, {**BODY, "model": "hybrid"}, 0),
+        call_key({"adapter": "a1"}, written(BODY), 0),
+        call_key({"adapter": "a2"}, written(BODY), 0),
+        call_key({"adapter": "a1"}, written(BODY), 1),
+        call_key({"adapter": "a1"}, written(BODY), 0, reask=1),
+        call_key({"adapter": "a1"}, written({**BODY, "seed": 4}), 0),
+        call_key({"adapter": "a1"}, written({**BODY, "model": "hybrid"}), 0),
     }
     assert len(keys) == 6
+
+
+def test_the_key_tells_the_order_of_a_schema_apart() -> None:
+    # Under structured output a model writes the properties in this order: the answer differs.
+    asked = [{"schema": {"properties": {a: {}, b: {}}}} for a, b in (("x", "y"), ("y", "x"))]
+    one, other = (call_key({}, written(body), 0) for body in asked)
+    assert one != other
 
 
 def test_the_key_covers_the_content_behind_a_name() -> None:
@@ -78,14 +86,38 @@ def test_the_key_covers_the_content_behind_a_name() -> None:
     assert here.identity("base") == elsewhere.identity("base")
 
 
-def test_the_first_answer_is_kept(tmp_path: Path) -> None:
+async def test_the_first_answer_is_kept(tmp_path: Path) -> None:
     first, second = Answer("first", "stop", 1, 2), Answer("second", "stop", 1, 2)
     with CallStore(tmp_path / "calls.sqlite") as one, CallStore(tmp_path / "calls.sqlite") as two:
         assert one.get("k") is None
-        assert one.put("k", first, **ROW, seconds=0.5) == first  # type: ignore[arg-type]
-        assert two.put("k", second, **ROW, seconds=0.5) == first  # type: ignore[arg-type]
+        assert await one.keep("k", first, CALL, 0.5) == first
+        assert await two.keep("k", second, CALL, 0.5) == first
         assert two.get("k") == first
         assert [(row.calls, row.seconds) for row in two.usage()] == [(1, 0.5)]
+
+
+async def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
+    answers = {f"k{number}": Answer(str(number), "stop", 1, 2) for number in range(5)}
+    with CallStore(tmp_path / "calls.sqlite") as one, CallStore(tmp_path / "calls.sqlite") as two:
+        commits: list[str] = []
+        one.database.set_trace_callback(
+            lambda statement: commits.append(statement) if statement == "COMMIT" else None
+        )
+        keeping = [one.keep(key, answer, CALL, 0.5) for key, answer in answers.items()]
+        same = one.keep("k0", answers["k1"], CALL, 0.5)
+        assert await asyncio.gather(*keeping, same) == [*answers.values(), answers["k0"]]
+        assert {key: two.get(key) for key in answers} == answers
+        assert len(commits) == 1
+
+
+async def test_what_waits_for_its_commit_is_written_when_the_cache_closes(tmp_path: Path) -> None:
+    with CallStore(tmp_path / "calls.sqlite") as calls:
+        keeping = asyncio.ensure_future(calls.keep("k", Answer("a", "stop", 1, 2), CALL, 0.5))
+        while not calls.waiting:
+            await asyncio.sleep(0)
+    assert await keeping == Answer("a", "stop", 1, 2)
+    with CallStore(tmp_path / "calls.sqlite") as calls:
+        assert calls.get("k") == Answer("a", "stop", 1, 2)
 
 
 async def test_equal_requests_at_once_get_one_answer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from hybridtune.calls import Answer, CallStore, call_key
+from hybridtune.calls import Answer, AnswerCache, Call, call_key, written
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.chat.structured import Mode, correction, parse_json, response_format
@@ -72,7 +72,7 @@ class Client:
         self,
         http: aiohttp.ClientSession,
         endpoint: Endpoint,
-        calls: CallStore,
+        calls: AnswerCache,
         limiter: AdaptiveLimiter,
         *,
         stage: str,
@@ -122,23 +122,15 @@ class Client:
         if reask and request.seed is not None:
             # A model that repeats its mistake makes the next re-ask equal: draw it anew.
             body["seed"] = derive(request.seed, "reask", reask)
-        identity = self.endpoint.identity(body["model"])
-        key = call_key(identity, body, request.sample, reask)
-        answer = self.calls.get(key)
+        model, sent = body["model"], written(body)
+        key = call_key(self.endpoint.identity(model), sent, request.sample, reask)
+        answer = await self.calls.find(key)
         cached = answer is not None
         if answer is None:
             started = time.monotonic()
-            fresh = await self._with_retries(body)
-            answer = self.calls.put(
-                key,
-                fresh,
-                stage=self.stage,
-                role=self.role,
-                task=request.task,
-                model=body["model"],
-                request=body,
-                seconds=time.monotonic() - started,
-            )
+            fresh = await self._with_retries(sent.encode())
+            call = Call(self.stage, self.role, request.task, model, sent)
+            answer = await self.calls.keep(key, fresh, call, time.monotonic() - started)
         return ChatReply(
             text=answer.text,
             finish_reason=answer.finish_reason,
@@ -165,9 +157,9 @@ class Client:
             body |= response_format(self.structured, request.task, request.schema)
         if self.endpoint.kind == "scripted":
             body["hybridtune"] = {"task": request.task, "inputs": dict(request.inputs)}
-        return body | sampling.extra
+        return body | dict(sorted(sampling.extra.items()))
 
-    async def _with_retries(self, body: Mapping[str, Any]) -> Answer:
+    async def _with_retries(self, body: bytes) -> Answer:
         tries = self.endpoint.limits.retries + 1
         before = self.responses
         for attempt in range(tries):
@@ -195,13 +187,15 @@ class Client:
         ceiling = min(LONGEST_PAUSE_S, self.backoff_s * 2**attempt)
         return self.jitter.uniform(self.backoff_s / 5, ceiling)
 
-    async def _post(self, body: Mapping[str, Any]) -> Answer:
+    async def _post(self, body: bytes) -> Answer:
         url = f"{self.endpoint.base_url}/chat/completions"
         key = self.endpoint.api_key
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
         timeout = aiohttp.ClientTimeout(total=self.endpoint.limits.timeout_s)
         try:
-            async with self.http.post(url, json=body, headers=headers, timeout=timeout) as response:
+            async with self.http.post(url, data=body, headers=headers, timeout=timeout) as response:
                 text = await response.text(errors="replace")
                 self.responses += 1
                 status, after = response.status, response.headers.get("Retry-After")
