@@ -10,7 +10,6 @@ import sqlite3
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -23,6 +22,8 @@ MOST_COMPARED = 2000
 Marks = NDArray[np.uint64]
 DRAWN = np.random.default_rng(1997).integers(0, 2**64, (2, BANDS * ROWS), np.uint64)
 FACTORS, OFFSETS = DRAWN[0] | np.uint64(1), DRAWN[1]
+WEIGHTS = FACTORS[:ROWS]
+NUMBERS = np.arange(BANDS, dtype=np.uint64)
 
 SCHEMA = """
 CREATE TABLE texts (number INTEGER PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NULL);
@@ -60,12 +61,11 @@ class LikenessIndex:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the file."""
         self.database.close()
         self.path.unlink(missing_ok=True)
 
@@ -109,8 +109,10 @@ def hashed(texts: Iterable[str]) -> Marks:
 def band_keys(marks: Marks) -> list[int]:
     """The text's bands: each stands for the smallest of its marks in three orders."""
     drawn = (marks[:, None] * FACTORS + OFFSETS) >> np.uint64(32)
-    smallest = drawn.min(axis=0).astype("<u4").reshape(BANDS, ROWS)
-    return [zlib.crc32(row.tobytes(), number) << 8 | number for number, row in enumerate(smallest)]
+    smallest = drawn.min(axis=0).reshape(BANDS, ROWS)
+    mixed = (smallest * WEIGHTS).sum(axis=1, dtype=np.uint64) >> np.uint64(24)
+    keys: list[int] = (mixed << np.uint64(6) | NUMBERS).tolist()
+    return keys
 
 
 def jaccard(one: NDArray[Any], other: NDArray[Any]) -> float:

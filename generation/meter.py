@@ -17,7 +17,11 @@ class Spent:
     def add(self, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Add what something else has spent."""
         for task, spent in counts.items():
-            self.tasks.setdefault(task, Counter()).update(spent)
+            self.of(task).update(spent)
+
+    def of(self, task: str) -> Counter[str]:
+        """What one task has cost, to be added to."""
+        return self.tasks.setdefault(task, Counter())
 
     def counts(self) -> dict[str, dict[str, int]]:
         """The sums, by task."""
@@ -50,11 +54,9 @@ class Meter:
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Answer one request; a failed one costs nothing that is known."""
         reply = await self.model.complete(request)
-        spent = {
-            "calls": 1,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-        }
-        self.spent.add({request.task: spent})
+        spent = self.spent.of(request.task)
+        spent["calls"] += 1
+        spent["prompt_tokens"] += reply.prompt_tokens
+        spent["completion_tokens"] += reply.completion_tokens
         self.fresh_tokens += 0 if reply.cached else reply.completion_tokens
         return reply

@@ -1,4 +1,4 @@
-"""The files of the dataset, streamed from the row store: one pass, one row in memory.
+"""The files of the dataset, row by row as rows are done: one row in memory.
 
 Writes, in `generation/` of the run folder, the JSONL files that `generation.stage` lists, all of
 them or none, and then the report. Near-duplicates are marked here, where all rows are there and in
@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from generation.checks import Standards
 from generation.decisions import Decided, decide
@@ -31,6 +32,8 @@ class Shelves:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.files: dict[str, TextIO] = {}
+        for stale in folder.glob(".*.jsonl.*.tmp"):  # of a process that was killed
+            stale.unlink()
         for name in FILES:
             temporary = stack.enter_context(atomic_write(folder / f"{name}.jsonl"))
             file = temporary.open("w", encoding="utf-8")
@@ -53,37 +56,65 @@ class Shelves:
         self.put("failures", outcome.all_failures())
 
 
-def write_outputs(
-    run: Run,
-    domain: Domain,
-    teacher: dict[str, Any],
-    standards: Standards,
-    outcomes: Iterable[Outcome],
-) -> Report:
-    """Write all files of the stage; the report comes last."""
-    settings, folder = run.experiment.generation, run.generation
-    report, spent = Report(standards.held_out), Spent()
-    with ExitStack() as stack:
-        index = stack.enter_context(LikenessIndex(folder / ".drafts.sqlite", NEAR_DUPLICATE))
-        shelves, numbers = Shelves(folder, stack), count()
+class Outputs:
+    """The files of a run, filled row by row in the order of the rows; a context manager.
 
-        def nearest(draft: Session) -> str | None:
-            match = index.keep(next(numbers), draft.id, text_grams(said(draft), 5))
-            return f"like {match.name} (similarity {match.similarity:.2f})" if match else None
+    All files are put in place when the block ends well, the report last; otherwise none is.
 
-        for outcome in outcomes:
-            decided = [
-                each for chain in outcome.chains for each in decide(chain, settings, nearest)
-            ]
-            shelves.put_row(outcome, decided)
-            report.add(outcome, decided)
-            spent.add(outcome.tokens)
-    head = {
+    Attributes:
+        next: the row that comes next.
+        report: what became of the rows so far.
+    """
+
+    def __init__(self, run: Run, standards: Standards, head: dict[str, Any]) -> None:
+        self.run, self.head = run, head
+        self.report, self.spent = Report(standards.held_out), Spent()
+        self.stack = ExitStack()
+        self.next, self.drafts = 0, count()
+
+    def __enter__(self) -> Self:
+        folder = self.run.generation
+        with ExitStack() as stack:
+            likeness = LikenessIndex(folder / ".drafts.sqlite", NEAR_DUPLICATE)
+            self.index = stack.enter_context(likeness)
+            self.shelves = Shelves(folder, stack)
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stack.__exit__(kind, error, trace)
+        if kind is None:
+            content = {**self.head, **self.report.content(), "tokens": self.spent.counts()}
+            write_json(self.run.generation / "report.json", content)
+
+    def add(self, outcome: Outcome) -> None:
+        """Decide on a row's drafts and write all of it."""
+        settings = self.run.experiment.generation
+        decided = [
+            each for chain in outcome.chains for each in decide(chain, settings, self.nearest)
+        ]
+        self.shelves.put_row(outcome, decided)
+        self.report.add(outcome, decided)
+        self.spent.add(outcome.tokens)
+        self.next += 1
+
+    def nearest(self, draft: Session) -> str | None:
+        """The earlier draft that this one is like; where there is none, it counts from now on."""
+        match = self.index.keep(next(self.drafts), draft.id, text_grams(said(draft), 5))
+        return f"like {match.name} (similarity {match.similarity:.2f})" if match else None
+
+
+def head_of(run: Run, domain: Domain, teacher: dict[str, Any]) -> dict[str, Any]:
+    """What the report says of the run before all counts."""
+    return {
         "scripted": teacher.get("kind") == "scripted",
         "teacher": teacher,
         "domain": {"name": domain.name, "sha256": domain.digest},
         "seed": run.experiment.seed,
-        "method": settings.method,
+        "method": run.experiment.generation.method,
     }
-    write_json(folder / "report.json", {**head, **report.content(), "tokens": spent.counts()})
-    return report

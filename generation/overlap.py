@@ -7,6 +7,7 @@ Reads the held-out evaluation scenarios: the pack's `scenarios/evaluation.jsonl`
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,23 @@ NEAR_DUPLICATE = 0.5
 HELD_OUT_SHARED = 5
 """This many shared 8-grams (twelve words in a row, say) are too many."""
 
+RECENT = 256
+"""Texts whose words are kept at hand: one check after the other looks at the same few."""
+
 WORD = re.compile(r"\w+(?:'\w+)*")
 
 
-def words(text: str) -> list[str]:
+@lru_cache(RECENT)
+def words(text: str) -> tuple[str, ...]:
     """The words of a text in lower case, without punctuation."""
-    return WORD.findall(text.casefold().replace("\u2019", "'"))
+    return tuple(WORD.findall(text.casefold().replace("\u2019", "'")))
 
 
-def grams(text: str, size: int) -> set[str]:
+@lru_cache(RECENT)
+def grams(text: str, size: int) -> frozenset[str]:
     """All runs of `size` words."""
     found = words(text)
-    return {" ".join(found[at : at + size]) for at in range(len(found) - size + 1)}
+    return frozenset(" ".join(found[at : at + size]) for at in range(len(found) - size + 1))
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -67,6 +73,8 @@ class HeldOut:
 
     def shared(self, parts: Iterable[Any]) -> Counter[int]:
         """How many runs of words some JSON values share with each scenario, by its number."""
+        if not self.index:
+            return Counter()
         marks = {mark for part in parts for mark in (*text_grams(part, 8), all_words(part))}
         return Counter(number for mark in marks for number in self.index.get(mark, ()))
 

@@ -6,7 +6,7 @@ those after it, and more rows later change none of those that are there.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from generation.likeness import LikenessIndex
 from generation.overlap import grams, strings, words
@@ -23,25 +23,47 @@ class Crowded(NamedTuple):
     similarity: float
 
 
-def crowded(personas: Iterable[tuple[int, str, Any]], scratch: Path) -> Iterator[Crowded]:
-    """The rows that must give way, of all personas in the order of the rows.
+class Company:
+    """Everybody who was met so far, in the order of the rows; a context manager over a file.
 
     A row that is only like one which may itself still change is left for the next reading.
 
     Args:
-        personas: row, id and content.
         scratch: a file for the index, removed afterwards.
     """
-    unsettled_from: int | None = None
-    with LikenessIndex(scratch, NEAR_PERSONA) as index:
+
+    def __init__(self, scratch: Path) -> None:
+        self.index = LikenessIndex(scratch, NEAR_PERSONA)
+        self.unsettled_from: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.index.close()
+
+    def meet(self, row: int, name: str, persona: Any) -> Crowded | None:
+        """Whether this row must give way; later than all rows before it."""
+        match = self.index.keep(row, name, persona_marks(persona))
+        if match is None:
+            return None
+        settled = self.unsettled_from is None or match.number < self.unsettled_from
+        if self.unsettled_from is None:
+            self.unsettled_from = row
+        return Crowded(row, match.name, match.similarity) if settled else None
+
+
+def crowded(personas: Iterable[tuple[int, str, Any]], scratch: Path) -> Iterator[Crowded]:
+    """The rows that must give way, of all personas in the order of the rows.
+
+    Args:
+        personas: row, id and content.
+        scratch: see `Company`.
+    """
+    with Company(scratch) as company:
         for row, name, persona in personas:
-            match = index.keep(row, name, persona_marks(persona))
-            if match is None:
-                continue
-            if unsettled_from is None or match.number < unsettled_from:
-                yield Crowded(row, match.name, match.similarity)
-            if unsettled_from is None:
-                unsettled_from = row
+            if found := company.meet(row, name, persona):
+                yield found
 
 
 def persona_marks(persona: Any) -> set[str]:

@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter
@@ -28,11 +29,12 @@ from pydantic import TypeAdapter
 from generation.bars import Bars, bars
 from generation.checks import load_standards
 from generation.coverage import Row, iter_rows
+from generation.follow import Follower
 from generation.lengths import length_inputs
 from generation.meter import Meter, Spent
-from generation.outputs import write_outputs
+from generation.outputs import Outputs, head_of
 from generation.overlap import held_out_path, load_held_out
-from generation.personas import NEAR_PERSONA, Crowded, crowded
+from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.rows import Outcome, Work, together, without_persona, write_row
 from generation.store import RowStore
 from generation.writer import Writer
@@ -74,14 +76,17 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     meter = Meter(teacher)
     writer = writer_for(run, domain, meter)
     rows = iter_rows(domain, settings, run.experiment.seed, run.corpus / "real.jsonl")
-    with RowStore(run.generation / "rows.sqlite") as store:
+    with (
+        RowStore(run.generation / "rows.sqlite") as store,
+        Outputs(run, standards, head_of(run, domain, teacher.description)) as outputs,
+    ):
         with bars(reporter, settings, meter) as shown:
             work = Work(writer, standards, shown.heard)
             production = Production(run, store, work, shown, circumstances(run, domain, teacher))
-            count = await production.write_missing(rows)
-            await production.part_alike(count)
-        outcomes = store.outcomes(count)
-        report = write_outputs(run, domain, teacher.description, standards, outcomes)
+            count = await production.write_all(rows, outputs)
+        for outcome in store.outcomes(outputs.next, count):
+            outputs.add(outcome)
+    report = outputs.report
     written, asked, first = report.written["draft"], report.asked["draft"], report.first_failure
     if first and written * 4 < asked:
         raise StageError(
@@ -109,7 +114,19 @@ class Production:
     shown: Bars
     circumstances: str
 
-    async def write_missing(self, rows: Iterator[Row]) -> int:
+    async def write_all(self, rows: Iterator[Row], outputs: Outputs) -> int:
+        """Write what is missing, no two personas alike; returns how many rows all are.
+
+        Of what is settled on the way, `outputs` hears at once.
+        """
+        with Company(self.scratch) as company:
+            follower = Follower(self.store, outputs, company)
+            count = await self.write_missing(rows, follower)
+            follower.go_on(None)
+        await self.part_alike(follower.crowded, count)
+        return count
+
+    async def write_missing(self, rows: Iterator[Row], follower: Follower) -> int:
         """Write the rows that are not in the store; returns how many there are with them."""
         count = 0
 
@@ -119,23 +136,26 @@ class Production:
                 count += 1
                 if self.store.has(row.index, self.fingerprint(row)):
                     self.shown.skip(row)
+                    follower.done(row.index)
                 else:
                     yield row
 
         async def write(row: Row) -> None:
             await self.store.put(await write_row(self.work, row), self.fingerprint(row))
+            follower.done(row.index)
+            follower.go_on()
 
         await in_flight(missing(), write, self.width)
         return count
 
-    async def part_alike(self, count: int) -> None:
+    async def part_alike(self, again: list[Crowded], count: int) -> None:
         """Ask for somebody else where a persona is like an earlier one, until none is.
 
         What still is after `reasks` re-asks is a failure that takes its row with it.
         """
-        scratch = self.run.generation / ".personas.sqlite"
-        while again := list(crowded(self.store.personas(count), scratch)):
+        while again:
             await in_flight(iter(again), self.write_another, self.width)
+            again = list(crowded(self.store.personas(count), self.scratch))
 
     async def write_another(self, crowded: Crowded) -> None:
         """One row again, with another persona."""
@@ -156,6 +176,11 @@ class Production:
         spent.add(outcome.tokens)
         whole = outcome.model_copy(update={"tokens": spent.counts()})
         await self.store.put(whole, self.fingerprint(row))
+
+    @property
+    def scratch(self) -> Path:
+        """The index of personas, while it is needed."""
+        return self.run.generation / ".personas.sqlite"
 
     @property
     def width(self) -> int:

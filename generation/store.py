@@ -53,10 +53,11 @@ class RowStore(Database):
         found = self.database.execute("SELECT outcome FROM rows WHERE number = ?", (number,))
         return Outcome.model_validate_json(found.fetchone()[0])
 
-    def outcomes(self, count: int) -> Iterator[Outcome]:
-        """What became of the first `count` rows, in their order, one at a time in memory."""
+    def outcomes(self, start: int, stop: int) -> Iterator[Outcome]:
+        """What became of some rows, in their order, one at a time in memory."""
         lines = self.database.execute(
-            "SELECT outcome FROM rows WHERE number < ? ORDER BY number", (count,)
+            "SELECT outcome FROM rows WHERE number >= ? AND number < ? ORDER BY number",
+            (start, stop),
         )
         for (outcome,) in lines:
             yield Outcome.model_validate_json(outcome)

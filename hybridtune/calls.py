@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS calls (
     completion_tokens INTEGER NOT NULL,
     seconds REAL NOT NULL,
     answered_at TEXT NOT NULL
-) WITHOUT ROWID
+)
 """
 
 INSERT = f"INSERT OR IGNORE INTO calls VALUES ({', '.join('?' * 12)})"

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jinja2
-import jsonschema
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field, ValidationError, model_validator
 
 from hybridtune.config.base import Settings
 from hybridtune.errors import DomainError
+from hybridtune.schemas import compiled
 
 HOME = Path(__file__).parent.parent / "domains"
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -138,12 +138,11 @@ class Domain:
         path = self.path / "schemas" / f"{name}.schema.json"
         try:
             schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            jsonschema.Draft202012Validator.check_schema(schema)
+            compiled(schema)
         except OSError:
             raise DomainError("no such schema", where=str(path)) from None
-        except (json.JSONDecodeError, jsonschema.SchemaError) as error:
-            reason = getattr(error, "message", None) or str(error)
-            raise DomainError(f"not a JSON Schema: {reason}", where=str(path)) from None
+        except ValueError as error:
+            raise DomainError(f"not a JSON Schema: {error}", where=str(path)) from None
         return schema
 
     @cache  # noqa: B019

@@ -5,10 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import jsonschema
-import jsonschema_rs
-
 from hybridtune.records import Message
+from hybridtune.schemas import misfit
 
 Mode = Literal["json_schema", "json_object", "prompt"]
 ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -34,13 +32,8 @@ def parse_json(text: str, schema: Mapping[str, Any]) -> Any:
         ValueError: there is no JSON, or it does not fit; the message is written for the model.
     """
     value = first_json(text)
-    # The quick validator says whether it fits, the thorough one what does not.
-    if not jsonschema_rs.Draft202012Validator(schema).is_valid(value):
-        validator = jsonschema.Draft202012Validator(schema)
-        error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-        if error is not None:
-            place = "/".join(str(part) for part in error.absolute_path)
-            raise ValueError(f"at {place or 'the top level'}: {error.message[:300]}")
+    if problem := misfit(value, schema):
+        raise ValueError(problem)
     return value
 
 
