@@ -130,18 +130,20 @@ class Production:
         """Write the rows that are not in the store; returns how many there are with them."""
         count = 0
 
-        def missing() -> Iterator[Row]:
+        def missing() -> Iterator[tuple[Row, str]]:
             nonlocal count
             for row in rows:
                 count += 1
-                if self.store.has(row.index, self.fingerprint(row)):
+                fingerprint = self.fingerprint(row)
+                if self.store.has(row.index, fingerprint):
                     self.shown.skip(row)
                     follower.done(row.index)
                 else:
-                    yield row
+                    yield row, fingerprint
 
-        async def write(row: Row) -> None:
-            await self.store.put(await write_row(self.work, row), self.fingerprint(row))
+        async def write(item: tuple[Row, str]) -> None:
+            row, fingerprint = item
+            await self.store.put(await write_row(self.work, row), fingerprint)
             follower.done(row.index)
             follower.go_on()
 

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic_core import to_json
+
 from hybridtune.database import Database
 
 SCHEMA = """
@@ -93,7 +95,7 @@ def written(body: Mapping[str, Any]) -> str:
 
     Keys stay in their order: a model writes the properties of an answer in that of their schema.
     """
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return to_json(body, inf_nan_mode="constants").decode()
 
 
 def call_key(identity: Mapping[str, Any], request: str, sample: int, reask: int = 0) -> str:

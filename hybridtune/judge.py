@@ -6,6 +6,7 @@ counts only if both agree.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from hybridtune.chat.model import ChatModel, ChatRequest
@@ -157,20 +158,25 @@ def comparison_request(
 
 def verdict_schema(rubric: Rubric) -> dict[str, Any]:
     """The JSON Schema of a verdict: `{"scores": {dimension: {"quote", "score"}}}`."""
+    return verdict_shape(rubric.low, rubric.high, tuple(rubric.dimensions))
+
+
+@cache
+def verdict_shape(low: int, high: int, names: tuple[str, ...]) -> dict[str, Any]:
+    """One object for equal rubrics, so that its validator is compiled once."""
     item = {
         "type": "object",
         "properties": {
             "quote": {"type": "string"},
-            "score": {"type": "integer", "minimum": rubric.low, "maximum": rubric.high},
+            "score": {"type": "integer", "minimum": low, "maximum": high},
         },
         "required": ["quote", "score"],
         "additionalProperties": False,
     }
-    names = list(rubric.dimensions)
     scores = {
         "type": "object",
         "properties": dict.fromkeys(names, item),
-        "required": names,
+        "required": list(names),
         "additionalProperties": False,
     }
     return {

@@ -5,18 +5,29 @@ from typing import Any, NoReturn, cast
 
 import jsonschema_rs
 
+RECENT = 64
+recent: dict[int, tuple[Mapping[str, Any], jsonschema_rs.Draft202012Validator]] = {}
+"""Validators by their schema's identity; holding the schema keeps another from getting its id."""
+
 
 def compiled(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """A validator for a schema.
+    """A validator for a schema, which nobody may change from then on.
 
     Raises:
         ValueError: it is no JSON Schema, or it refers to one that is elsewhere.
     """
+    known = recent.get(id(schema))
+    if known:
+        return known[1]
     try:
         content = cast("dict[str, Any]", schema)
-        return jsonschema_rs.Draft202012Validator(content, retriever=refused)
+        validator = jsonschema_rs.Draft202012Validator(content, retriever=refused)
     except jsonschema_rs.ValidationError as error:
         raise ValueError(error.message) from None
+    if len(recent) >= RECENT:
+        recent.clear()
+    recent[id(schema)] = schema, validator
+    return validator
 
 
 def refused(address: str) -> NoReturn:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pydantic_core import from_json
+
 from hybridtune.records import Message
 from hybridtune.schemas import misfit
 
@@ -39,6 +41,14 @@ def parse_json(text: str, schema: Mapping[str, Any]) -> Any:
 
 def first_json(text: str) -> Any:
     """Decode the whole text, or the first object that stands in it."""
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
+        return found_json(text)
+
+
+def found_json(text: str) -> Any:
+    """As `first_json`, for a text that is not JSON from end to end; says what is wrong with it."""
     decoder = json.JSONDecoder(parse_constant=refuse_constant)
     try:
         try:

@@ -3,6 +3,9 @@
 import json
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic_core import from_json
 
 from hybridtune.calls import Answer
 
@@ -10,7 +13,7 @@ from hybridtune.calls import Answer
 def read_answer(text: str) -> Answer | None:
     """The part of a chat completion that we keep; None where it is none."""
     try:
-        reply = json.loads(text)
+        reply = loaded(text)
         choice = reply["choices"][0]
         words = choice["message"].get("content") or ""
         usage = reply.get("usage") or {}
@@ -24,6 +27,14 @@ def read_answer(text: str) -> Answer | None:
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def loaded(text: str) -> Any:
+    """A JSON document; the quick parser refuses half a surrogate pair, the other one does not."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def error_text(text: str, key: str | None = None, most: int = 300) -> str:
