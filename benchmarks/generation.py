@@ -40,7 +40,9 @@ THING = {
     "additionalProperties": False,
 }
 PACK = {
-    "domain.yaml": "title: boats\nopener: Hello.\ncounselor: Skipper\npatient: Guest\n",
+    "domain.yaml": (
+        "title: boats\nlanguage: und\nopener: Hello.\ncounselor: Skipper\npatient: Guest\n"
+    ),
     "prompts/counselor.jinja": "You know boats.",
     "prompts/persona.jinja": "Who comes? {{ theme }} {{ axes | tojson }} {{ schema | tojson }}",
     "prompts/scenario.jinja": "What for? {{ persona | tojson }} {{ theme }} {{ schema | tojson }}",
@@ -119,7 +121,12 @@ def run_of(path: Path, url: str, rows: int) -> Any:
         "roles": {role: {"server": "one"} for role in ROLES},
         "corpus": {"paths": ["none"]},
         "variants": {"base": {}},
-        "generation": {"sessions": rows, "min_exchanges": 3, "max_exchanges": 3},
+        "generation": {
+            "sessions": rows,
+            "min_exchanges": 3,
+            "max_exchanges": 3,
+            "quotes_found": 0,  # the server's quotes are nonsense
+        },
     }
     path.mkdir(parents=True, exist_ok=True)
     return Run(path, Experiment.model_validate(settings))

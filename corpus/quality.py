@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from corpus.crisis import crisis_flag
-from corpus.language import english_share, in_language
 from hybridtune.config.corpus import FilterSettings
 from hybridtune.domain import DomainSettings
+from hybridtune.language import english_share, in_language
 from hybridtune.records import Role, Session
 
 SPEAKERS: Mapping[Role, str] = {"assistant": "counselor", "user": "patient"}

@@ -1,21 +1,30 @@
 """Checks that need no model: pure functions over a draft, each with the name it is counted under.
 
 A draft that fails one is rejected with that reason before a ranking is asked for. The pack may add
-patterns of its own in `checks.yaml`, as `leaks: [regular expression, ...]`.
+patterns of its own in `checks.yaml`, as `leaks: [regular expression, ...]`, and say there which
+`names` speakers may have.
 """
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 from generation.execution import Executor, executor_of
+from generation.names import Rule, name_problem
 from generation.overlap import HELD_OUT_SHARED, HeldOut, grams, words
 from hybridtune.domain import Domain
 from hybridtune.errors import DomainError
+from hybridtune.language import (
+    LARGE_PART,
+    LEAST_ENGLISH,
+    english_share,
+    foreign_share,
+    is_english,
+)
 from hybridtune.records import Message
 
 LEAKS = (
@@ -42,12 +51,16 @@ class Standards:
         instructions: the runs of words of the counselor's system prompt.
         held_out: the evaluation scenarios.
         executor: what runs the drafts' queries, in packs that teach to write them.
+        names: what names the speakers may have.
+        language: the BCP 47 tag of what is spoken.
     """
 
     leaks: tuple[re.Pattern[str], ...]
     instructions: frozenset[str]
     held_out: HeldOut
     executor: Executor | None = None
+    names: Rule = "consistent"
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,7 @@ class Draft:
         messages: the conversation, without a system message.
         exchanges: how many were asked for.
         cut_turns: how many turns the token limit cut off.
+        persona: who the client is.
         evidence: what checks found that the draft's provenance has to say.
     """
 
@@ -65,6 +79,7 @@ class Draft:
     exchanges: int
     cut_turns: int
     standards: Standards
+    persona: Mapping[str, Any] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,6 +110,26 @@ def leak(draft: Draft) -> str | None:
                 return f"turn {number}: {match.group()!r}"
         if len(draft.standards.instructions & grams(message.content, 8)) >= HELD_OUT_SHARED:
             return f"turn {number} recites the counselor's instructions"
+    return None
+
+
+def names(draft: Draft) -> str | None:
+    """Nobody may change their name, or have one where the pack gives none."""
+    return name_problem(draft.messages, draft.persona, draft.standards.names)
+
+
+def language(draft: Draft) -> str | None:
+    """English of a pack in English, in every long stretch; other languages are not told apart."""
+    tag = draft.standards.language
+    if not is_english(tag):
+        return None
+    for role in ("user",) if draft.standards.executor else ("user", "assistant"):
+        said = " ".join(turn.content for turn in draft.messages if turn.role == role)
+        share = english_share(said)
+        if share is not None and share < LEAST_ENGLISH:
+            return f"{share:.0%} of the {role}'s words are function words of English"
+        if (part := foreign_share(said)) >= LARGE_PART:
+            return f"{part:.0%} of the {role}'s words stand in stretches of another language"
     return None
 
 
@@ -158,6 +193,8 @@ CHECKS: dict[str, Callable[[Draft], str | None]] = {
         empty_turn,
         truncated,
         leak,
+        names,
+        language,
         repetition,
         too_short,
         too_long,
@@ -198,11 +235,21 @@ def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
     settings = domain.settings
     names = "|".join(map(re.escape, (settings.patient, settings.counselor)))
     path = domain.path / "checks.yaml"
-    own = domain.words("checks").get("leaks", []) if path.exists() else []
+    own = domain.words("checks") if path.exists() else {}
+    if strange := own.keys() - {"leaks", "names"}:
+        raise DomainError(f"{min(strange)}: not a check of a pack", where=str(path))
+    rule = own.get("names", "consistent")
+    if rule not in get_args(Rule):
+        raise DomainError(
+            f"names: {rule!r} is not one of {', '.join(get_args(Rule))}", where=str(path)
+        )
     ours = [*LEAKS, re.escape(settings.end_marker), rf"^\s*(?:{names})\s*:"]
     try:
-        leaks = tuple(re.compile(pattern, re.IGNORECASE) for pattern in [*ours, *own])
+        leaks = tuple(
+            re.compile(pattern, re.IGNORECASE) for pattern in [*ours, *own.get("leaks", ())]
+        )
     except (re.error, TypeError) as error:
         raise DomainError(f"leaks: {error}", where=str(path)) from None
     instructions = frozenset(grams(domain.system_prompt, 8))
-    return Standards(leaks, instructions, held_out, executor_of(domain))
+    executor = executor_of(domain)
+    return Standards(leaks, instructions, held_out, executor, rule, settings.language)

@@ -13,8 +13,9 @@ from generation.rows import Chain, Take, with_checks
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Session
 
-Nearest = Callable[[Session], str | None]
-"""Says of a draft which earlier one it is like; one that is like none counts from then on."""
+Nearest = Callable[[Session], tuple[str, str] | None]
+"""Says of a draft, by name and in words, that it is like an earlier session or a real one; one that
+is like none counts from then on."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def decide(chain: Chain, settings: GenerationSettings, nearest: Nearest) -> list
         if problem is None and best is not None:
             problem = ("outranked", f"{best} is the better one")
         elif problem is None and (like := nearest(draft)):
-            problem = ("near_duplicate", like)
+            problem = like
         elif problem is None:
             best = draft.id
             draft = with_checks(draft, ["near_duplicate"])

@@ -3,7 +3,7 @@
 Writes, in `generation/` of the run folder, the JSONL files that `generation.stage` lists, all of
 them or none, and then the report. Near-duplicates are marked here, where all rows are there and in
 their order, so that the outcome does not depend on which draft was ready first; a duplicate has
-therefore been ranked already.
+therefore been ranked already. Real sessions, of `corpus/real.jsonl`, come before all drafts.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,10 @@ from generation.overlap import NEAR_DUPLICATE, text_grams
 from generation.report import Report, said
 from generation.rows import Outcome
 from hybridtune.domain import Domain
-from hybridtune.records import Record, Session, atomic_write, write_json
+from hybridtune.records import Record, Session, atomic_write, iter_jsonl, write_json
 from hybridtune.runs import Run
 
+REAL = "real session "
 FILES = ("personas", "scenarios", "drafts", "rankings", "reviews", "synthetic", "failures")
 
 
@@ -77,6 +78,7 @@ class Outputs:
         with ExitStack() as stack:
             likeness = LikenessIndex(folder / ".drafts.sqlite", NEAR_DUPLICATE)
             self.index = stack.enter_context(likeness)
+            self.keep_real()
             self.shelves = Shelves(folder, stack)
             self.stack = stack.pop_all()
         return self
@@ -103,10 +105,20 @@ class Outputs:
         self.spent.add(outcome.tokens)
         self.next += 1
 
-    def nearest(self, draft: Session) -> str | None:
-        """The earlier draft that this one is like; where there is none, it counts from now on."""
+    def keep_real(self) -> None:
+        """The real sessions that there are come first: no draft may be like one of them."""
+        real = self.run.corpus / "real.jsonl"
+        for session in iter_jsonl(real, Session) if real.is_file() else ():
+            self.index.keep(next(self.drafts), REAL + session.id, text_grams(said(session), 5))
+
+    def nearest(self, draft: Session) -> tuple[str, str] | None:
+        """The earlier session that a draft is like; where there is none, it counts from now on."""
         match = self.index.keep(next(self.drafts), draft.id, text_grams(said(draft), 5))
-        return f"like {match.name} (similarity {match.similarity:.2f})" if match else None
+        if match is None:
+            return None
+        name = match.name.removeprefix(REAL)
+        reason = "near_duplicate" if name == match.name else "near_real"
+        return reason, f"like {name} (similarity {match.similarity:.2f})"
 
 
 def head_of(run: Run, domain: Domain, teacher: dict[str, Any]) -> dict[str, Any]:

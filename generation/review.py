@@ -17,8 +17,8 @@ class Review(Record):
     """One decision over one draft.
 
     `by` is "rule" or a reviewer. `reason` is the name that the report counts it under (a check's
-    name, "rank" or "unranked"), `detail` the particulars. `text_sha256` pins the text that was
-    decided on, so that a later edit shows.
+    name, "rank", "floor", "evidence" or "unranked"), `detail` the particulars. `text_sha256` pins
+    the text that was decided on, so that a later edit shows.
     """
 
     session: str
@@ -50,18 +50,33 @@ def review(
 def verdict(
     problem: tuple[str, str] | None, ranking: Judgment | None, settings: GenerationSettings
 ) -> tuple[Status, str, str]:
-    """Status, reason and detail: a failed check first, then the thresholds on the mean rank."""
+    """Status, reason and detail: a failed check first, then floors, thresholds and evidence."""
     if problem is not None:
         return "rejected", *problem
     assert ranking is not None, "a draft that passes the checks is ranked"
     mean = mean_rank(ranking)
     if mean is None:
         return "flagged", "unranked", ranking.missing or "no scores"
-    if mean >= settings.accept_at:
-        return "accepted", "rank", f"mean {mean:.2f}, accepted from {settings.accept_at:g}"
+    for name, floor in settings.floors.items():
+        score = (ranking.scores or {})[name].score
+        if score < floor:
+            return "rejected", "floor", f"{name} {score}, rejected below {floor:g}"
     if mean < settings.reject_below:
         return "rejected", "rank", f"mean {mean:.2f}, rejected below {settings.reject_below:g}"
-    return "flagged", "rank", f"mean {mean:.2f}, accepted from {settings.accept_at:g}"
+    if unfounded := without_evidence(ranking, settings):
+        return "flagged", "evidence", unfounded
+    status: Status = "accepted" if mean >= settings.accept_at else "flagged"
+    return status, "rank", f"mean {mean:.2f}, accepted from {settings.accept_at:g}"
+
+
+def without_evidence(ranking: Judgment, settings: GenerationSettings) -> str | None:
+    """Why the scores cannot be relied on: quotes that nobody said."""
+    found = {name: each.quote_found for name, each in (ranking.scores or {}).items()}
+    if missing := [name for name in settings.floors if not found[name]]:
+        return f"the quote for {missing[0]} is not in the draft"
+    if sum(found.values()) < settings.quotes_found * len(found):
+        return f"only {sum(found.values())} of {len(found)} quotes are in the draft"
+    return None
 
 
 def mean_rank(ranking: Judgment) -> float | None:

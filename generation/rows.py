@@ -193,7 +193,9 @@ async def write_take(
         return None, failed("draft", str(error))
     work.heard("draft", "done")
     asked = row.exchanges[number]
-    draft = Draft(written.session.messages, asked, written.cut_turns, work.standards)
+    draft = Draft(
+        written.session.messages, asked, written.cut_turns, work.standards, scenario.persona
+    )
     passed, problem = await examined(draft)
     session = with_checks(written.session, passed, draft.evidence)
     if problem is not None:

@@ -46,7 +46,7 @@ from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.steps import CALLING, part, role_part
 
-CODE = ("generation", "hybridtune/judge.py", *CALLING)
+CODE = ("generation", "hybridtune/judge.py", "hybridtune/language.py", *CALLING)
 OUTSIDE_ROWS = frozenset(
     {
         "sessions",
@@ -55,6 +55,8 @@ OUTSIDE_ROWS = frozenset(
         "max_exchanges",
         "accept_at",
         "reject_below",
+        "floors",
+        "quotes_found",
         "include_flagged",
     }
 )
@@ -229,5 +231,11 @@ def writer_for(run: Run, domain: Domain, teacher: ChatModel) -> Writer:
             f"generation.accept_at: no draft can reach {settings.accept_at:g}",
             where=str(run.path),
             fix=f"the rubric {rubric.name!r} goes from {rubric.low} to {rubric.high}",
+        )
+    if strange := settings.floors.keys() - rubric.dimensions.keys():
+        raise ConfigError(
+            f"generation.floors.{min(strange)}: the rubric {rubric.name!r} has no such dimension",
+            where=str(run.path),
+            fix=f"it has {', '.join(rubric.dimensions)}",
         )
     return Writer(domain, settings, teacher, experiment.roles.teacher.sampling, experiment.seed)

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from generation.lengths import length_inputs
 from generation.overlap import held_out_path
 from generation.stage import CODE, generate
 from hybridtune.domain import Domain
@@ -21,7 +20,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         "held_out": experiment.evaluation.scenarios,
     }
     held_out = held_out_path(domain, experiment.evaluation.scenarios)
-    inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
+    inputs = [held_out, run.corpus / "real.jsonl"]
 
     async def work(reporter: Reporter) -> None:
         roles = ["teacher"]

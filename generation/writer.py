@@ -104,6 +104,7 @@ class Writer:
             persona=scenario.persona,
             scenario=scenario.scenario,
             provenance={
+                "group": scenario.provenance["persona"],
                 "persona": scenario.provenance["persona"],
                 "scenario": scenario.id,
                 "theme": row.theme,
@@ -172,6 +173,7 @@ class Writer:
             sampling=self.sampling.model_copy(update={"temperature": 0.0}),
             seed=seed,
             reasks=self.settings.reasks,
+            told={"persona": draft.persona, "scenario": draft.scenario},
         )
         return Judgment(
             id=row_id("ranking", row, number, sample),

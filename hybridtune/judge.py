@@ -5,6 +5,7 @@ counselor. Quotes are looked up in the conversation. In pairs, both orders are a
 counts only if both agree.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -47,8 +48,21 @@ async def judge_messages(
     seed: int,
     sample: int = 0,
     reasks: int = 2,
+    told: Mapping[str, Any] | None = None,
 ) -> Verdict:
     """Ask one judge for one verdict.
+
+    Args:
+        judge: the model.
+        domain: the pack.
+        rubric: what is scored; its prompt presents the conversation.
+        messages: the conversation.
+        sampling: how the answer is drawn.
+        seed: for the server's sampler.
+        sample: tells repeated readings apart.
+        reasks: how often an answer that fails its schema is asked for again.
+        told: what the prompt may tell besides, such as the persona behind a written draft. Nothing
+            in evaluation: there a judge knows the conversation alone, and quotes the counselor.
 
     Raises:
         ServerError: the judge's server cannot be used at all.
@@ -58,7 +72,9 @@ async def judge_messages(
         messages=(
             Message(
                 role="user",
-                content=domain.render(rubric.prompt, rubric=rubric, transcript=transcript),
+                content=domain.render(
+                    rubric.prompt, rubric=rubric, transcript=transcript, **(told or {})
+                ),
             ),
         ),
         sampling=sampling,
@@ -76,7 +92,8 @@ async def judge_messages(
         reply = await judge.complete(request)
     except CallError as error:
         return Verdict(None, str(error), None)
-    spoken = squash(" ".join(turn.content for turn in messages if turn.role == "assistant"))
+    quotable = {"assistant"} if told is None else {"assistant", "user"}
+    spoken = squash(" ".join(turn.content for turn in messages if turn.role in quotable))
     scores = {
         name: Evidence(
             score=item["score"],

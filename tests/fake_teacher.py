@@ -30,7 +30,10 @@ FILES = (
 HELD = "The chain jumps off the front ring on every steep hill and then I have to push it home"
 OBJECT = '{"type": "object"}'
 PACK = {
-    "domain.yaml": "title: bicycle repair\nopener: Hello.\ncounselor: Mechanic\npatient: Rider\n",
+    "domain.yaml": (
+        "title: bicycle repair\nlanguage: und\nopener: Hello.\n"
+        "counselor: Mechanic\npatient: Rider\n"
+    ),
     "prompts/counselor.jinja": "You mend bicycles with words.",
     "prompts/persona.jinja": "{{ theme }} {{ axes | tojson }} {{ schema | tojson }}",
     "prompts/scenario.jinja": "{{ persona | tojson }} {{ theme }} {{ schema | tojson }}",
@@ -130,7 +133,13 @@ def bicycles(folder: Path) -> Domain:
 
 
 def run_of(path: Path, **generation: Any) -> Run:
-    settings = {"sessions": 12, "min_exchanges": 3, "max_exchanges": 5, **generation}
+    settings = {
+        "sessions": 12,
+        "min_exchanges": 3,
+        "max_exchanges": 5,
+        "quotes_found": 0,
+        **generation,
+    }
     experiment = Experiment.model_validate(
         {
             "name": "test",

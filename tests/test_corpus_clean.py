@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from corpus.clean import STEPS, clean, gap_count, has_words
 from corpus.disfluency import Level, lighten
-from corpus.language import LARGE_PART, foreign_share
+from hybridtune.language import LARGE_PART, foreign_share
 
 LONG = 200_000
 

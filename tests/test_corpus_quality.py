@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from corpus.clean import mark_gaps
 from corpus.crisis import crisis_flag, crisis_phrases
-from corpus.language import english_share, in_language
 from corpus.quality import Measured, flags, measure, reasons_to_drop
 from hybridtune.config.corpus import FilterSettings
 from hybridtune.domain import Domain, load_domain
+from hybridtune.language import english_share, in_language
 from hybridtune.records import Message, Session
 
 ANNOMI = Path(__file__).parents[2] / "shared" / "data" / "AnnoMI-simple.csv"

@@ -51,6 +51,10 @@ def test_every_prompt_renders_strictly(name: str) -> None:
         },
         "patient": {"persona": first.persona, "scenario": first.scenario},
         "judge": {"rubric": rubric, "transcript": "Client: I'm <here>"},
+        "rank": {
+            "rubric": rubric, "transcript": "Client: I'm <here>",
+            "persona": first.persona, "scenario": first.scenario,
+        },
         "attribution": {"lines": [{"number": 1, "text": "Hi.", "change": False}]},
         "compare": {"rubric": rubric, "first": "Client: a", "second": "Client: b"},
     }  # fmt: skip
@@ -60,6 +64,9 @@ def test_every_prompt_renders_strictly(name: str) -> None:
     assert all(len(text) > 300 for text in rendered.values())
     assert "a {{ theme }}" in rendered["persona"]
     assert "Client: I'm <here>" in rendered["judge"]
+    told = next(value for value in first.scenario.values() if isinstance(value, str))
+    assert told in rendered["rank"]
+    assert told not in rendered["judge"]
     assert "\\u0027" not in "".join(rendered.values())
     assert "14 turns" in rendered["session"]
     assert domain.settings.end_marker in rendered["patient"]

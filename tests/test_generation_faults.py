@@ -46,7 +46,9 @@ THING = (
     ' "required": ["about", "wish"], "additionalProperties": false}'
 )
 PACK = {
-    "domain.yaml": "title: boats\nopener: Hello.\ncounselor: Skipper\npatient: Guest\n",
+    "domain.yaml": (
+        "title: boats\nlanguage: und\nopener: Hello.\ncounselor: Skipper\npatient: Guest\n"
+    ),
     "prompts/counselor.jinja": "You know boats.",
     "prompts/persona.jinja": "Who comes? {{ theme }} {{ axes | tojson }} {{ schema | tojson }}",
     "prompts/scenario.jinja": "What for? {{ persona | tojson }} {{ theme }}",
@@ -74,7 +76,13 @@ def pack(tmp_path: Path) -> Domain:
 
 
 def run_of(path: Path, url: str, limits: dict[str, Any], **generation: Any) -> Run:
-    settings = {"min_exchanges": 2, "max_exchanges": 3, "reasks": 4, **generation}
+    settings = {
+        "min_exchanges": 2,
+        "max_exchanges": 3,
+        "reasks": 4,
+        "quotes_found": 0,
+        **generation,
+    }
     experiment = Experiment.model_validate(
         {
             "name": "test",

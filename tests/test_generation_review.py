@@ -14,7 +14,7 @@ def draft(*said: str) -> Session:
     return Session(id="synthetic-1", domain="bikes", source="synthetic", messages=messages)
 
 
-def ranking(*scores: int) -> Judgment:
+def ranking(*scores: int, unfounded: tuple[int, ...] = ()) -> Judgment:
     return Judgment(
         id="ranking-1",
         conversation="synthetic-1",
@@ -23,7 +23,11 @@ def ranking(*scores: int) -> Judgment:
         repeat=0,
         rubric="ranking",
         judge="fake",
-        scores={str(n): Evidence(score=score) for n, score in enumerate(scores)} or None,
+        scores={
+            str(n): Evidence(score=score, quote="so", quote_found=n not in unfounded)
+            for n, score in enumerate(scores)
+        }
+        or None,
         missing=None if scores else "no usable answer in 3 tries",
     )
 
@@ -42,6 +46,29 @@ def ranking(*scores: int) -> Judgment:
 def test_thresholds(scores: tuple[int, ...], status: str, reason: str) -> None:
     found = review(draft("Hello."), None, ranking(*scores), SETTINGS)
     assert (found.status, found.reason, found.by) == (status, reason, "rule")
+
+
+def test_a_floor_outweighs_the_mean() -> None:
+    settings = SETTINGS.model_copy(update={"floors": {"1": 5}})
+    found = review(draft("Hello."), None, ranking(10, 4), settings)
+    assert (found.status, found.reason) == ("rejected", "floor")
+    assert found.detail == "1 4, rejected below 5"
+    assert review(draft("Hello."), None, ranking(10, 5), settings).status == "accepted"
+
+
+def test_scores_without_evidence_are_for_a_person() -> None:
+    found = review(draft("Hello."), None, ranking(9, 9, 9, unfounded=(0, 1)), SETTINGS)
+    assert (found.status, found.reason) == ("flagged", "evidence")
+    assert found.detail == "only 1 of 3 quotes are in the draft"
+    assert review(draft("Hello."), None, ranking(9, 9, unfounded=(0,)), SETTINGS).reason == "rank"
+    settings = SETTINGS.model_copy(update={"floors": {"0": 5}})
+    found = review(draft("Hello."), None, ranking(9, 9, 9, unfounded=(0,)), settings)
+    assert (found.status, found.detail) == ("flagged", "the quote for 0 is not in the draft")
+
+
+def test_a_low_mean_needs_no_evidence() -> None:
+    found = review(draft("Hello."), None, ranking(2, 2, unfounded=(0, 1)), SETTINGS)
+    assert (found.status, found.reason) == ("rejected", "rank")
 
 
 def test_a_missing_ranking_keeps_its_reason() -> None:

@@ -32,6 +32,10 @@ class GenerationSettings(Settings):
     """A mean rank of at least this is accepted."""
     reject_below: float = 4.0
     """A mean rank under this is rejected; between the two a draft is flagged for review."""
+    floors: dict[str, float] = Field(default_factory=dict)
+    """Dimension: score; a draft below one is rejected whatever its mean, e.g. `safety: 5`."""
+    quotes_found: float = Field(default=0.5, ge=0, le=1)
+    """Least share of a ranking's quotes that the draft has word for word; else it is flagged."""
     include_flagged: bool = False
     """Take flagged drafts that nobody has reviewed into the training data."""
     reasks: int = Field(default=2, ge=0)
