@@ -22,6 +22,8 @@ from hybridtune.judge import judge_messages
 from hybridtune.records import Judgment, Message, Persona, Scenario, Session
 from hybridtune.seeds import derive
 
+LONGEST_TURN = 4000
+"""Characters of a turn; one that reaches it is cut off."""
 SPEAKERS = {"patient": "user", "counselor": "assistant"}
 
 
@@ -134,7 +136,8 @@ class Writer:
             Message.model_validate({"role": SPEAKERS[turn["speaker"]], "content": turn["text"]})
             for turn in reply.data["turns"]
         )
-        return messages, self.origin(seed, {"session": prompt}, reply.call_id), 0
+        cut_turns = sum(len(message.content) >= LONGEST_TURN for message in messages)
+        return messages, self.origin(seed, {"session": prompt}, reply.call_id), cut_turns
 
     async def two_agent(
         self, scenario: Scenario, exchanges: int, seed: int
@@ -262,7 +265,7 @@ def session_schema(exchanges: int) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "speaker": {"enum": list(SPEAKERS)},
-            "text": {"type": "string", "minLength": 1},
+            "text": {"type": "string", "minLength": 1, "maxLength": LONGEST_TURN},
         },
         "required": ["speaker", "text"],
         "additionalProperties": False,

@@ -16,6 +16,8 @@ from hybridtune.domain import Domain, DomainSettings, Rubric
 from hybridtune.errors import CallError
 from hybridtune.records import Evidence, Message
 
+LONGEST_QUOTE = 400
+"""Characters; prompts ask for 30 words. It ends a quote that a weak model would not."""
 Winner = Literal["first", "second", "tie"]
 
 
@@ -184,7 +186,7 @@ def verdict_shape(low: int, high: int, names: tuple[str, ...]) -> dict[str, Any]
     item = {
         "type": "object",
         "properties": {
-            "quote": {"type": "string"},
+            "quote": {"type": "string", "maxLength": LONGEST_QUOTE},
             "score": {"type": "integer", "minimum": low, "maximum": high},
         },
         "required": ["quote", "score"],

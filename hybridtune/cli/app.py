@@ -84,6 +84,47 @@ def reproduce(
 
 
 @app.command()
+def generate(
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG|RUN", help="The experiment, or the folder of its run."),
+    ],
+    overrides: Overrides = None,
+    run: Place = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Show the first N rows, from persona to decision, and stop."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Redo the stage.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Go on in a run folder whose configuration has changed."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print model calls, tokens and cost, and stop.")
+    ] = False,
+) -> None:
+    """Write an experiment's synthetic sessions: personas -> scenarios -> sessions -> ranking.
+
+    Rows that are there already are not asked for again, and `reproduce` goes on from here. Look
+    before you spend: hybridtune generate CONFIG --preview 3
+    """
+    from hybridtune.cli.generate import generate as command  # noqa: PLC0415
+
+    command(
+        place,
+        overrides or [],
+        run=run,
+        preview=preview,
+        force=force,
+        update=update,
+        dry_run=dry_run,
+    )
+
+
+@app.command()
 def show(run: RunFolder) -> None:
     """Print a run's results: the table, the differences, sample exchanges, times."""
     from hybridtune.cli.reproduce import show as command  # noqa: PLC0415

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
-from hybridtune.config.servers import ManagedServer
+from hybridtune.config.servers import ManagedServer, Prices
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
 from hybridtune.records import Scenario, iter_jsonl
@@ -67,24 +67,14 @@ def scenario_count(run: Run, domain: Domain) -> int:
 
 def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     """Calls and tokens by role."""
-    generation, evaluation, roles = experiment.generation, experiment.evaluation, experiment.roles
-    personas = -(-generation.sessions // generation.scenarios_per_persona)
-    exchanges = (generation.min_exchanges + generation.max_exchanges) // 2
-    drafts = generation.sessions * generation.best_of
-    writing = drafts * (1 if generation.method == "whole" else 2 * exchanges)
-    teacher = personas + generation.sessions + drafts + writing
+    evaluation, roles = experiment.evaluation, experiment.roles
     conversations = scenarios * len(experiment.variants) * evaluation.repeats
     turns = conversations * evaluation.max_exchanges
     answer = roles.counselor.sampling.max_tokens
     history = evaluation.max_exchanges * answer
     readings = conversations * evaluation.judge_samples
     return [
-        Load(
-            "teacher",
-            teacher,
-            teacher * 2 * PROMPT_TOKENS,
-            teacher * roles.teacher.sampling.max_tokens // 2,
-        ),
+        teacher_load(experiment),
         Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
         Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
         Load(
@@ -96,15 +86,35 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     ]
 
 
+def teacher_load(experiment: Experiment) -> Load:
+    """Calls and tokens of the generation stage."""
+    generation = experiment.generation
+    personas = -(-generation.sessions // generation.scenarios_per_persona)
+    exchanges = (generation.min_exchanges + generation.max_exchanges) // 2
+    drafts = generation.sessions * generation.best_of
+    writing = drafts * (1 if generation.method == "whole" else 2 * exchanges)
+    calls = personas + generation.sessions + drafts + writing
+    most = experiment.roles.teacher.sampling.max_tokens
+    return Load("teacher", calls, calls * 2 * PROMPT_TOKENS, calls * most // 2)
+
+
 def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
     """The calls as a table, with what answers them."""
     table = Table(title="model calls, at most about", title_justify="left")
-    for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens"):
+    for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens", "cost"):
         table.add_column(column, justify="left" if column in {"role", "answered by"} else "right")
     for row in rows:
         numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
-        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers))
+        cost = priced(experiment.prices_of(row.role), *numbers[1:])
+        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), cost)
     return table
+
+
+def priced(prices: Prices | None, prompt_tokens: int, completion_tokens: int) -> str:
+    """A cost in words; a dash where no prices are given."""
+    if prices is None:
+        return "-"
+    return f"{prices.cost(prompt_tokens, completion_tokens):,.2f} {prices.currency}"
 
 
 def answerer(experiment: Experiment, role: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 
 from eval.simulate import choose_scenarios
+from generation.execution import executor_of
 from hybridtune.config import ROLES, Experiment
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
@@ -34,16 +35,9 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     Raises:
         InputError: the first thing that would fail later.
     """
-    for pattern in experiment.corpus.paths:
-        if not any(character in pattern for character in "*?[") and not Path(pattern).exists():
-            raise InputError(
-                "no such file or folder", where=f"corpus.paths: {pattern}", fix=FROM_HERE
-            )
+    check_corpus(experiment)
     domain.rubric(experiment.evaluation.rubric)
-    check_ranking(experiment, domain)
-    for name in ("persona", "scenario"):
-        domain.schema(name)
-    assert domain.system_prompt
+    check_writing(experiment, domain)
     check_training(experiment.training)
     if experiment.trained_variants():
         accelerate_config(experiment.training.accelerate_config)
@@ -55,6 +49,36 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
         if not path.is_file():
             raise InputError("no such file", where=f"evaluation.scenarios: {path}")
     choose_scenarios(Run(Path(), experiment), domain)
+
+
+def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
+    """As `preflight`, of what corpus and generation need.
+
+    Raises:
+        InputError: the first thing that would fail later.
+    """
+    check_corpus(experiment)
+    check_writing(experiment, domain)
+    check_models(experiment, ["teacher"])
+    check_role(experiment, "teacher")
+
+
+def check_corpus(experiment: Experiment) -> None:
+    """Transcripts that are named must be there."""
+    for pattern in experiment.corpus.paths:
+        if not any(character in pattern for character in "*?[") and not Path(pattern).exists():
+            raise InputError(
+                "no such file or folder", where=f"corpus.paths: {pattern}", fix=FROM_HERE
+            )
+
+
+def check_writing(experiment: Experiment, domain: Domain) -> None:
+    """What the teacher is asked by, and the database behind a pack with a graph."""
+    check_ranking(experiment, domain)
+    for name in ("persona", "scenario"):
+        domain.schema(name)
+    assert domain.system_prompt
+    executor_of(domain)
 
 
 def check_ranking(experiment: Experiment, domain: Domain) -> None:

@@ -11,6 +11,7 @@ from hybridtune.config.generation import GenerationSettings
 from hybridtune.config.servers import (
     AttachedServer,
     ManagedServer,
+    Prices,
     Roles,
     RoleSettings,
     ScriptedServer,
@@ -84,6 +85,11 @@ class Experiment(Settings):
         if isinstance(server, AttachedServer) and settings.model:
             return server.model_copy(update={"model": settings.model})
         return server
+
+    def prices_of(self, role: str) -> Prices | None:
+        """What the endpoint behind a role charges, where that is known."""
+        server = self.server_of(role)
+        return server.prices if isinstance(server, AttachedServer) else None
 
     def trained_variants(self) -> list[str]:
         """Names of the variants that have an adapter, in the file's order."""

@@ -42,6 +42,21 @@ class Limits(Settings):
     """How often a request is sent again after a connection error, 408, 429 or 5xx."""
 
 
+class Prices(Settings):
+    """What an endpoint charges, per million tokens."""
+
+    prompt: float = Field(ge=0)
+    """For tokens that it reads."""
+    completion: float = Field(ge=0)
+    """For tokens that it writes."""
+    currency: str = "USD"
+    """Of both."""
+
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """What so many tokens cost, in `currency`."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+
+
 class ManagedServer(Settings):
     """A vLLM process that hybridtune starts, checks and stops."""
 
@@ -83,6 +98,8 @@ class AttachedServer(Settings):
     """Name of the environment variable that holds the key; the key itself never enters a file."""
     model: str | None = None
     """Model name at the endpoint; left out, the only one that it lists."""
+    prices: Prices | None = None
+    """What it charges, for estimates."""
     limits: Limits = Limits()
     """Concurrency, timeout and retries."""
 

@@ -53,6 +53,10 @@ def vllm_command(
         # Else vLLM fills what a request leaves out from the model's own generation_config.json,
         # such as a repetition penalty, and a judge at temperature 0 is not greedy.
         "generation_config": "vllm",
+        # A weak model that may write spaces between two JSON fields can do so to the token limit.
+        # Of the two backends that can forbid it, guidance takes 1 ms for a schema that it has not
+        # seen, whatever the vocabulary: every persona has a schema of its own.
+        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
     }
     if served.revision:
         ours["revision"] = served.revision

@@ -1,0 +1,138 @@
+"""`hybridtune generate`: the synthetic sessions of an experiment, or a look at the first of them."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from generation.rows import Outcome
+from generation.show import chains, spent_on
+from generation.stage import preview as first_rows
+from hybridtune.cli.plan import loads_table, priced, teacher_load
+from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
+from hybridtune.cli.reproduce import find_run, run_folder
+from hybridtune.cli.steps import steps_of
+from hybridtune.config import Experiment, load_experiment
+from hybridtune.domain import Domain, load_domain
+from hybridtune.errors import InputError
+from hybridtune.manifest import Manifest
+from hybridtune.progress import Reporter
+from hybridtune.records import read_json
+from hybridtune.runs import Run, load_run, lock_run, open_run
+from hybridtune.serving.models import open_models
+from hybridtune.steps import run_steps
+
+BEFORE = ("corpus", "generation")
+
+
+def generate(
+    place: Path,
+    overrides: Sequence[str],
+    *,
+    run: str | None,
+    preview: int | None,
+    force: bool,
+    update: bool,
+    dry_run: bool,
+) -> None:
+    """Run the corpus stage as far as it is needed, and then the generation stage.
+
+    Raises:
+        HybridtuneError: whatever a step cannot get over; what is done stays done.
+    """
+    experiment, folder = what_and_where(place, overrides, run)
+    domain = load_domain(experiment.domain)
+    console = Console()
+    preflight_of_teacher(experiment, domain)
+    if dry_run:
+        console.print(loads_table(experiment, [teacher_load(experiment)]))
+        return
+    reporter = Reporter()
+    with lock_run(folder):
+        opened = open_run(folder, experiment, update=update)
+        manifest = Manifest(folder)
+        manifest.describe(experiment.seed)
+        steps = [step for step in steps_of(opened, domain) if step.stage in BEFORE]
+        redo = ("generation",) if force else ()
+        if preview is not None:
+            check_servers(experiment, ["teacher"])
+            run_steps([step for step in steps if step.stage == "corpus"], manifest, reporter)
+            show_preview(opened, domain, preview, reporter, console)
+            return
+        check_servers(experiment, roles_called(steps, manifest, redo))
+        reporter.say(f"[bold]{escape(experiment.name)}[/] in {escape(str(folder))}")
+        run_steps(steps, manifest, reporter, redo=redo)
+    console.print(summary(opened))
+    console.print(f"sessions: {opened.generation / 'synthetic.jsonl'}", soft_wrap=True)
+
+
+def what_and_where(
+    place: Path, overrides: Sequence[str], run: str | None
+) -> tuple[Experiment, Path]:
+    """The experiment and its run folder, by a configuration file or by the folder itself.
+
+    Raises:
+        InputError: a folder with overrides: its configuration is what it was made with.
+    """
+    found = find_run(place)
+    if not found.is_dir():
+        experiment = load_experiment(place, overrides)
+        return experiment, run_folder(experiment, overrides, run)
+    if overrides or run:
+        raise InputError(
+            "a run folder keeps the configuration that it was made with",
+            where=str(place),
+            fix="give the experiment's file for --set and --run",
+        )
+    return load_run(found).experiment, found
+
+
+def show_preview(
+    run: Run, domain: Domain, count: int, reporter: Reporter, console: Console
+) -> None:
+    """Ask for the first rows and print them; their answers stay in the request cache."""
+
+    async def ask() -> list[Outcome]:
+        roles = ["teacher"]
+        async with open_models(run, domain, roles, stage="generation", reporter=reporter) as models:
+            with reporter.task(f"preview of {count}"):
+                return await first_rows(run, domain, models["teacher"], count)
+
+    outcomes = asyncio.run(ask())
+    for each in chains(outcomes, run.experiment.generation, domain.settings):
+        console.print(each)
+    console.print(extrapolated(run.experiment, outcomes))
+
+
+def extrapolated(experiment: Experiment, outcomes: Sequence[Outcome]) -> Table:
+    """What these rows took, and so what all would."""
+    asked = sum(len(outcome.row.exchanges) for outcome in outcomes)
+    whole = experiment.generation.sessions
+    spent = spent_on(outcomes)
+    table = Table(title="what it takes", title_justify="left")
+    for name in ("", "sessions", "calls", "prompt tokens", "completion tokens", "cost"):
+        table.add_column(name, justify="right" if name else "left")
+    prices = experiment.prices_of("teacher")
+    for name, sessions in (("this preview", asked), ("the whole, about", whole)):
+        share = sessions / asked if asked else 0
+        numbers = {kind: round(share * number) for kind, number in spent.items()}
+        cost = priced(prices, numbers["prompt_tokens"], numbers["completion_tokens"])
+        table.add_row(name, f"{sessions:,}", *(f"{n:,}" for n in numbers.values()), cost)
+    return table
+
+
+def summary(run: Run) -> Table:
+    """What was asked for, what came, and what was taken."""
+    report = read_json(run.generation / "report.json")
+    scripted = " (scripted teacher)" if report["scripted"] else ""
+    table = Table(title=f"synthetic sessions{scripted}", title_justify="left")
+    for name in ("", "asked", "written", "failed"):
+        table.add_column(name, justify="right" if name else "left")
+    for kind, count in report["counts"].items():
+        table.add_row(kind, *(f"{count[column]:,}" for column in ("asked", "written", "failed")))
+    decisions = ", ".join(f"{count:,} {status}" for status, count in report["reviews"].items())
+    table.caption = f"{decisions or 'nothing to decide on'}; {report['synthetic']:,} taken"
+    return table
