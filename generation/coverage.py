@@ -26,6 +26,7 @@ from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
 from hybridtune.seeds import derive
 
+BOUNDS = ("minLength", "maxLength")
 LENGTH = "exchanges"
 """The lengths' name beside the axes; its counts are of sessions, not of rows."""
 
@@ -172,7 +173,9 @@ def decided(schema: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any
     if not settled:
         return dict(schema)
     for axis in settled:
-        properties[axis] = {**properties[axis], "enum": [axes[axis]]}
+        # A value of a given list needs no bounds, and a grammar refuses those that it breaks.
+        free = {name: part for name, part in properties[axis].items() if name not in BOUNDS}
+        properties[axis] = {**free, "enum": [axes[axis]]}
     required = list(schema.get("required", ()))
     required += [axis for axis in settled if axis not in required]
     return {**schema, "properties": properties, "required": required}

@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from generation.review import Review, mean_rank, review
+from generation.people import Said
+from generation.review import PERSON, Review, mean_rank, review
 from generation.rows import Chain, Take, with_checks
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Session
@@ -16,6 +17,12 @@ from hybridtune.records import Session
 Nearest = Callable[[Session], tuple[str, str] | None]
 """Says of a draft, by name and in words, that it is like an earlier session or a real one; one that
 is like none counts from then on."""
+Hears = Callable[[Take], Said]
+
+
+def unsaid(take: Take) -> Said:
+    """Nobody has looked at any draft."""
+    return Said(None, take)
 
 
 @dataclass(frozen=True)
@@ -27,30 +34,51 @@ class Decided:
     taken: Session | None
 
 
-def decide(chain: Chain, settings: GenerationSettings, nearest: Nearest) -> list[Decided]:
-    """All drafts of a scenario in their order, one of them the best."""
+def decide(
+    chain: Chain, settings: GenerationSettings, nearest: Nearest, said: Hears = unsaid
+) -> list[Decided]:
+    """All drafts of a scenario in their order, at most one of them taken.
+
+    Args:
+        chain: the scenario with its drafts.
+        settings: thresholds and floors.
+        nearest: see `Nearest`.
+        said: what people decided about a draft; a draft that one of them approved is the best.
+    """
     best: str | None = None
     found: dict[str, Decided] = {}
-    for take in sorted(chain.takes, key=worth, reverse=True):
-        draft, problem = take.draft, take.problem
-        if problem is None and best is not None:
+    written = {take.draft.id: take for take in chain.takes}
+    heard = sorted(map(said, chain.takes), key=worth, reverse=True)
+    for each in heard:
+        draft, problem = each.take.draft, each.take.problem
+        if each.verdict == "left":
+            problem = (PERSON, each.why)
+        elif problem is None and best is not None:
             problem = ("outranked", f"{best} is the better one")
-        elif problem is None and (like := nearest(draft)):
+        elif problem is None and (like := nearest(draft)) and not each.verdict:
             problem = like
         elif problem is None:
             best = draft.id
-            draft = with_checks(draft, ["near_duplicate"])
-        decision = review(draft, problem, take.ranking, settings)
-        draft_taken = with_ranking(take, draft) if taken(decision, settings) else None
-        kept = take.model_copy(update={"draft": draft, "problem": problem})
+            draft = with_checks(draft, [] if each.verdict else ["near_duplicate"])
+        decision = review(draft, problem, each.take.ranking, settings)
+        if best == draft.id and each.verdict:
+            update = {"status": "accepted", "by": PERSON, "reason": PERSON, "detail": each.why}
+            decision = decision.model_copy(update=update)
+        if each.verdict:
+            rule = written[draft.id]
+            ruled = review(rule.draft, rule.problem, rule.ranking, settings)
+            decision = decision.model_copy(update={"rule": ruled})
+        draft_taken = with_ranking(each.take, draft) if taken(decision, settings) else None
+        kept = each.take.model_copy(update={"draft": draft, "problem": problem})
         found[draft.id] = Decided(kept, decision, draft_taken)
     return [found[take.draft.id] for take in chain.takes]
 
 
-def worth(take: Take) -> tuple[bool, float]:
-    """Drafts that passed the checks before those that did not, then by mean rank."""
+def worth(said: Said) -> tuple[bool, bool, float]:
+    """What a person took goes first, then what passed the checks; of equals, the higher rank."""
+    take = said.take
     mean = mean_rank(take.ranking) if take.ranking else None
-    return take.problem is None, -math.inf if mean is None else mean
+    return said.verdict == "taken", take.problem is None, -math.inf if mean is None else mean
 
 
 def taken(decision: Review, settings: GenerationSettings) -> bool:

@@ -18,14 +18,17 @@ from generation.decisions import Decided, decide
 from generation.likeness import LikenessIndex
 from generation.meter import Spent
 from generation.overlap import NEAR_DUPLICATE, text_grams
+from generation.people import People
 from generation.report import Report, said
 from generation.rows import Outcome
 from hybridtune.domain import Domain
+from hybridtune.manifest import digest
 from hybridtune.records import Record, Session, atomic_write, iter_jsonl, write_json
+from hybridtune.reviews import ReviewLog
 from hybridtune.runs import Run
 
 REAL = "real session "
-FILES = ("personas", "scenarios", "drafts", "rankings", "reviews", "synthetic", "failures")
+FILES = ("personas", "scenarios", "drafts", "rankings", "decisions", "synthetic", "failures")
 
 
 class Shelves:
@@ -52,7 +55,7 @@ class Shelves:
         self.put("scenarios", (chain.scenario for chain in outcome.chains))
         self.put("drafts", (each.take.draft for each in decided))
         self.put("rankings", (each.take.ranking for each in decided))
-        self.put("reviews", (each.review for each in decided))
+        self.put("decisions", (each.review for each in decided))
         self.put("synthetic", (each.taken for each in decided))
         self.put("failures", outcome.all_failures())
 
@@ -69,6 +72,9 @@ class Outputs:
 
     def __init__(self, run: Run, standards: Standards, head: dict[str, Any]) -> None:
         self.run, self.head = run, head
+        log = run.generation / "reviews.jsonl"
+        self.people = People(ReviewLog(log), standards)
+        self.head |= {"reviews_sha256": digest(log)}
         self.report, self.spent = Report(standards.held_out), Spent()
         self.stack = ExitStack()
         self.next, self.drafts = 0, count()
@@ -98,7 +104,9 @@ class Outputs:
         """Decide on a row's drafts and write all of it."""
         settings = self.run.experiment.generation
         decided = [
-            each for chain in outcome.chains for each in decide(chain, settings, self.nearest)
+            each
+            for chain in outcome.chains
+            for each in decide(chain, settings, self.nearest, self.people.said)
         ]
         self.shelves.put_row(outcome, decided)
         self.report.add(outcome, decided)

@@ -1,7 +1,7 @@
 """Decisions over drafts: accepted, flagged or rejected, by whom, why, and over which text.
 
-`generation/reviews.jsonl` holds one `Review` per draft. Here the rules decide; a person's decision
-is another record over the same draft.
+`generation/decisions.jsonl` holds one `Review` per draft. Here the rules decide; what people decide
+is in `generation/reviews.jsonl`, and wins (`generation.people`).
 """
 
 from typing import Literal
@@ -10,15 +10,18 @@ from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Judgment, Record, Session
 from hybridtune.reviews import messages_sha256
 
+PERSON = "person"
+"""The reason of what a person decided."""
 Status = Literal["accepted", "flagged", "rejected"]
 
 
 class Review(Record):
     """One decision over one draft.
 
-    `by` is "rule" or a reviewer. `reason` is the name that the report counts it under (a check's
-    name, "rank", "floor", "evidence" or "unranked"), `detail` the particulars. `text_sha256` pins
-    the text that was decided on, so that a later edit shows.
+    `by` is "rule" or "person". `mean` is that of the ranking, where there is one. `reason` is the
+    name that the report counts it under (a check's name, "rank", "floor", "evidence", "unranked" or
+    "person"), `detail` the particulars. `text_sha256` pins the text that was decided on, so that a
+    later edit shows. `rule` is what the rules said where a person decided.
     """
 
     session: str
@@ -27,6 +30,8 @@ class Review(Record):
     reason: str
     detail: str
     text_sha256: str
+    mean: float | None = None
+    rule: "Review | None" = None
 
 
 def review(
@@ -40,10 +45,11 @@ def review(
     return Review(
         session=draft.id,
         status=status,
-        by="rule",
+        by="person" if reason == PERSON else "rule",
         reason=reason,
         detail=detail,
         text_sha256=text_digest(draft),
+        mean=mean_rank(ranking) if ranking else None,
     )
 
 

@@ -3,7 +3,7 @@
 What models wrote is printed as text, never as markup.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -17,6 +17,7 @@ from generation.meter import Spent
 from generation.rows import Outcome
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import DomainSettings
+from hybridtune.records import Message
 
 COLOURS = {"accepted": "green", "flagged": "yellow", "rejected": "red"}
 
@@ -56,20 +57,26 @@ def plain(value: Any) -> str:
     return str(value)
 
 
-def draft(decided: Decided, names: DomainSettings) -> Panel:
+def draft(decided: Decided, names: DomainSettings, *, turns: bool = True) -> Panel:
     """The turns, the scores with their quotes, and the decision."""
-    talk = Table.grid(padding=(0, 1))
-    talk.add_column(no_wrap=True)
-    talk.add_column(overflow="fold")
-    for message in decided.take.draft.messages:
-        speaker = names.patient if message.role == "user" else names.counselor
-        talk.add_row(Text(speaker, style="dim"), Text(message.content))
     review = decided.review
     verdict = Text(f"{review.status}: {review.reason}, {review.detail}", COLOURS[review.status])
+    said = [talk(decided.take.draft.messages, names)] if turns else []
     parts = Table.grid()
-    for part in (talk, *scores(decided), Padding(verdict, (1, 0, 0, 0))):
+    for part in (*said, *scores(decided), Padding(verdict, (1, 0, 0, 0))):
         parts.add_row(part)
     return Panel(parts, title=decided.take.draft.id, title_align="left")
+
+
+def talk(messages: Iterable[Message], names: DomainSettings) -> Table:
+    """The turns behind their speakers' names."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for message in messages:
+        speaker = names.patient if message.role == "user" else names.counselor
+        table.add_row(Text(speaker, style="dim"), Text(message.content))
+    return table
 
 
 def scores(decided: Decided) -> Iterator[RenderableType]:

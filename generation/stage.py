@@ -1,13 +1,14 @@
 """The generation stage: personas, scenarios, sessions, checks, ranking and the rules' decisions.
 
-Reads `experiment.generation`, the domain pack and the held-out evaluation scenarios. Writes, in
-`generation/` of the run folder and in the order of the rows, whatever order they finished in:
+Reads `experiment.generation`, the domain pack, the held-out evaluation scenarios, the real sessions
+(`corpus/real.jsonl`) and what people decided (`generation/reviews.jsonl`). Writes, in `generation/`
+of the run folder and in the order of the rows, whatever order they finished in:
 
     rows.sqlite                  every row's outcome, the moment that the row is done
     personas.jsonl    Persona    scenarios.jsonl  Scenario
     drafts.jsonl      Session    every draft, with the checks that it passed
     rankings.jsonl    Judgment   of the drafts that passed the checks; missing ones with the reason
-    reviews.jsonl     Review     one decision per draft
+    decisions.jsonl   Review     one decision per draft
     synthetic.jsonl   Session    the accepted drafts with their ranking: the training data
     failures.jsonl    Failure    every record that was asked for and did not come
     report.json       counts, coverage, lengths, tokens, and the proof of disjointness
@@ -43,6 +44,7 @@ from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
+from hybridtune.records import read_json
 from hybridtune.runs import Run
 from hybridtune.steps import CALLING, part, role_part
 
@@ -57,6 +59,7 @@ OUTSIDE_ROWS = frozenset(
         "reject_below",
         "floors",
         "quotes_found",
+        "blind_reviews",
         "include_flagged",
     }
 )
@@ -95,6 +98,24 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
             f"only {written} of {asked} sessions could be written; the first failure: "
             f"{first.reason} (the same command asks only for what is missing)"
         )
+
+
+def rewrite(run: Run, domain: Domain) -> None:
+    """Write all files anew from the row store, with what people have decided since; asks nobody.
+
+    Raises:
+        StageError: rows are missing: the stage has not ended yet.
+    """
+    settings, folder = run.experiment.generation, run.generation
+    count = -(-settings.sessions // settings.scenarios_per_persona)
+    standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
+    before = read_json(folder / "report.json")
+    with RowStore(folder / "rows.sqlite") as store:
+        if store.count(count) < count:
+            raise StageError("rows are missing: run `hybridtune generate` first")
+        with Outputs(run, standards, head_of(run, domain, before["teacher"])) as outputs:
+            for outcome in store.outcomes(0, count):
+                outputs.add(outcome)
 
 
 async def preview(run: Run, domain: Domain, teacher: ChatModel, count: int) -> list[Outcome]:

@@ -5,7 +5,7 @@ import asyncio
 from generation.overlap import held_out_path
 from generation.stage import CODE, generate
 from hybridtune.domain import Domain
-from hybridtune.manifest import fingerprint
+from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
@@ -14,13 +14,7 @@ from hybridtune.steps import Step, part, role_part
 
 def steps(run: Run, domain: Domain) -> list[Step]:
     """Synthetic sessions, ranked and reviewed."""
-    experiment = run.experiment
-    configuration = part(experiment, "generation") | {
-        "teacher": role_part(experiment, "teacher"),
-        "held_out": experiment.evaluation.scenarios,
-    }
-    held_out = held_out_path(domain, experiment.evaluation.scenarios)
-    inputs = [held_out, run.corpus / "real.jsonl"]
+    log = run.generation / "reviews.jsonl"
 
     async def work(reporter: Reporter) -> None:
         roles = ["teacher"]
@@ -31,8 +25,19 @@ def steps(run: Run, domain: Domain) -> list[Step]:
         Step(
             "generation",
             "generation",
-            lambda: fingerprint(configuration, inputs, CODE, domain=domain.digest),
+            lambda: fingerprint_with(run, domain, digest(log)),
             (run.generation / "synthetic.jsonl", run.generation / "report.json"),
             lambda reporter: asyncio.run(work(reporter)),
         )
     ]
+
+
+def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
+    """The step's fingerprint, with this digest of what people have decided."""
+    experiment = run.experiment
+    configuration = part(experiment, "generation") | {
+        "teacher": role_part(experiment, "teacher"),
+        "held_out": experiment.evaluation.scenarios,
+    }
+    inputs = [held_out_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
+    return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)

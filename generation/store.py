@@ -49,9 +49,22 @@ class RowStore(Database):
         await self.committed(lambda: self.database.execute(put, line))
 
     def get(self, number: int) -> Outcome:
-        """What became of one row."""
+        """What became of one row.
+
+        Raises:
+            KeyError: it is not there.
+        """
         found = self.database.execute("SELECT outcome FROM rows WHERE number = ?", (number,))
-        return Outcome.model_validate_json(found.fetchone()[0])
+        line = found.fetchone()
+        if line is None:
+            raise KeyError(number)
+        return Outcome.model_validate_json(line[0])
+
+    def count(self, stop: int) -> int:
+        """How many of the first `stop` rows are there."""
+        found = self.database.execute("SELECT COUNT(*) FROM rows WHERE number < ?", (stop,))
+        count: int = found.fetchone()[0]
+        return count
 
     def outcomes(self, start: int, stop: int) -> Iterator[Outcome]:
         """What became of some rows, in their order, one at a time in memory."""

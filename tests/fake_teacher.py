@@ -22,7 +22,7 @@ FILES = (
     "scenarios.jsonl",
     "drafts.jsonl",
     "rankings.jsonl",
-    "reviews.jsonl",
+    "decisions.jsonl",
     "synthetic.jsonl",
     "failures.jsonl",
     "report.json",
@@ -166,5 +166,5 @@ def contents(run: Run) -> dict[str, bytes]:
 
 
 def statuses(run: Run) -> Counter[tuple[str, str]]:
-    reviews = read_jsonl(run.generation / "reviews.jsonl", Review)
+    reviews = read_jsonl(run.generation / "decisions.jsonl", Review)
     return Counter((review.status, review.reason) for review in reviews)

@@ -12,6 +12,7 @@ from test_corpus_build import LOOSE, dialogue, uncertain, write
 from corpus.export import ExportFormat
 from corpus.history import Held
 from corpus.review import Decision
+from generation.queue import Decision as Verdict
 from hybridtune.cli import options
 from hybridtune.config.corpus import CorpusSettings, Format, Preset, Rights, SourceKind
 from hybridtune.records import Session, read_jsonl
@@ -47,6 +48,7 @@ def test_values_that_the_help_tells_are_those_of_the_configuration() -> None:
         (options.LEVELS, levels),
         (options.EXPORTS, ExportFormat),
         (options.DECISIONS, Decision),
+        (options.VERDICTS, Verdict),
     ):
         assert told == get_args(kind)
 

@@ -70,7 +70,7 @@ async def test_the_scripted_teacher_fills_a_run(tmp_path: Path, method: str) -> 
         assert persona.persona.items() >= row.axes.items()
     synthetic = read_jsonl(run.generation / "synthetic.jsonl", Session)
     assert len(synthetic) >= 13, report["reasons"]
-    assert len(read_jsonl(run.generation / "reviews.jsonl", Review)) == 26
+    assert len(read_jsonl(run.generation / "decisions.jsonl", Review)) == 26
     assert report["held_out"]["scenarios"] > 0
     assert report["held_out"]["disjoint"] is True
 

@@ -54,7 +54,7 @@ async def test_a_whole_generation(pack: Domain, tmp_path: Path) -> None:
         assert taken.ranking is not None
         assert taken.ranking["mean"] == 9
         assert taken == draft.model_copy(update={"ranking": taken.ranking})
-    for review, draft in zip(read_jsonl(folder / "reviews.jsonl", Review), drafts, strict=True):
+    for review, draft in zip(read_jsonl(folder / "decisions.jsonl", Review), drafts, strict=True):
         assert (review.session, review.text_sha256) == (draft.id, text_digest(draft))
 
 
@@ -209,7 +209,7 @@ async def test_failed_checks_reject_before_a_ranking_is_asked_for(
         ("rejected", "near_duplicate"): 1,
     }
     assert sum(request.task == "judge" for request in teacher.requests) == 10
-    duplicate = read_jsonl(run.generation / "reviews.jsonl", Review)[9]
+    duplicate = read_jsonl(run.generation / "decisions.jsonl", Review)[9]
     assert duplicate.detail == "like synthetic-00004-1 (similarity 1.00)"
 
 

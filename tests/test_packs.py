@@ -86,7 +86,7 @@ async def test_a_whole_demo_generation(tmp_path: Path, name: str, method: str) -
         assert set(shown) == set(values)
         assert {count - 48 // len(values) for count in shown.values()} <= {0, 1}, axis
     drafts = read_jsonl(run.generation / "drafts.jsonl", Session)
-    reviews = read_jsonl(run.generation / "reviews.jsonl", Review)
+    reviews = read_jsonl(run.generation / "decisions.jsonl", Review)
     synthetic = read_jsonl(run.generation / "synthetic.jsonl", Session)
     statuses = Counter(review.status for review in reviews)
     assert len(drafts) == len(reviews) == 48
@@ -114,7 +114,7 @@ async def test_every_pair_kept_was_executed(tmp_path: Path) -> None:
     assert report["reasons"]["rejected"]["execution"] >= 1, "some are wrong on purpose"
     again = run_of(tmp_path / "again", "text2cypher")
     await generated(again, domain)
-    for file in ("synthetic.jsonl", "reviews.jsonl"):
+    for file in ("synthetic.jsonl", "decisions.jsonl"):
         assert (again.generation / file).read_bytes() == (run.generation / file).read_bytes()
 
 
@@ -148,7 +148,7 @@ async def test_planted_pairs_are_rejected_each_with_its_reason(
     report = await generated(run, Domain(pack))
     assert report["reasons"]["rejected"] == {"execution": len(PLANTED)}
     drafts = read_jsonl(run.generation / "drafts.jsonl", Session)
-    reviews = read_jsonl(run.generation / "reviews.jsonl", Review)
+    reviews = read_jsonl(run.generation / "decisions.jsonl", Review)
     details = {
         draft.provenance["theme"]: review.detail
         for draft, review in zip(drafts, reviews, strict=True)

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
-from hybridtune.cli.options import ConfigFile, Overrides, Place, RunFolder
+from hybridtune.cli.options import (
+    EXPORTS,
+    VERDICTS,
+    ConfigFile,
+    Overrides,
+    Place,
+    RunFolder,
+    one_of,
+)
 from hybridtune.ending import ending
 
 app = typer.Typer(
@@ -121,6 +129,75 @@ def generate(
         force=force,
         update=update,
         dry_run=dry_run,
+    )
+
+
+@app.command()
+def review(
+    run: RunFolder,
+    draft: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Decide about this draft.")
+    ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DECISION]",
+            help="accept; edit (in $EDITOR, or --messages); reject; undo.",
+            autocompletion=one_of(VERDICTS),
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; a rejection needs one.")] = "",
+    reviewer: Annotated[
+        str | None, typer.Option(help="Who decides; your user name by default.")
+    ] = None,
+    messages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The edited turns, each behind its speaker's name and a colon.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="How far rules and reviewers agree, with n.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the sessions anew, by what was decided.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="As --apply; then write the sessions for other tools."),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Of --export: openai, sharegpt or session.",
+            autocompletion=one_of(EXPORTS),
+        ),
+    ] = "openai",
+) -> None:
+    """Read synthetic drafts that wait for a person, and decide: the most doubtful first.
+
+    A few that the rules were sure of are among them, unmarked. Decisions are only ever appended to
+    a log and hold for the words that they were made on; --apply or the next run takes them over.
+    """
+    from hybridtune.cli.review import review as command  # noqa: PLC0415
+
+    command(
+        run,
+        draft,
+        decision,
+        reason=reason,
+        reviewer=reviewer,
+        messages=messages,
+        as_json=as_json,
+        stats=stats,
+        apply=apply,
+        export=export,
+        form=form,
     )
 
 

@@ -1,4 +1,4 @@
-"""`hybridtune generate`: the synthetic sessions of an experiment, or a look at the first of them."""
+"""`hybridtune generate`: the synthetic sessions of an experiment, or a look at the first ones."""
 
 import asyncio
 from collections.abc import Sequence

@@ -19,6 +19,7 @@ RIGHTS = ("own", "public-domain", "licensed", "permission", "local-use", "unstat
 LEVELS = ("keep", "light", "medium")
 EXPORTS = ("openai", "sharegpt", "session")
 DECISIONS = ("approve", "swap", "reject", "undo")
+VERDICTS = ("accept", "edit", "reject", "undo")
 
 
 def one_of(values: tuple[str, ...]) -> Callable[[str], list[str]]:

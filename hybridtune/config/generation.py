@@ -38,6 +38,8 @@ class GenerationSettings(Settings):
     """Least share of a ranking's quotes that the draft has word for word; else it is flagged."""
     include_flagged: bool = False
     """Take flagged drafts that nobody has reviewed into the training data."""
+    blind_reviews: int = Field(default=10, ge=0)
+    """Unflagged drafts that reviewers read as well, told nothing: what they say tests the rules."""
     reasks: int = Field(default=2, ge=0)
     """How often an answer that fails its schema is asked for again, with the error."""
 

@@ -1,0 +1,171 @@
+"""Which drafts a person should read, in which order, and what the person decides.
+
+Reads `generation/decisions.jsonl` and the row store, appends to `generation/reviews.jsonl`. What is
+flagged comes in order of doubt; among it stand a few that the rules were sure of, and nothing tells
+them apart: how far reviewers and rules agree about these is what the rules are worth.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from generation.checks import Standards, load_standards
+from generation.overlap import load_held_out
+from generation.people import HARD, edit_problem
+from generation.review import Review, text_digest
+from generation.rows import Take
+from generation.store import RowStore
+from hybridtune.config.generation import GenerationSettings
+from hybridtune.domain import Domain
+from hybridtune.errors import InputError
+from hybridtune.records import Message, iter_jsonl
+from hybridtune.reviews import Action, ReviewEvent, ReviewLog
+from hybridtune.runs import Run
+
+Decision = Literal["accept", "edit", "reject", "undo"]
+ACTIONS: dict[Decision, Action] = {
+    "accept": "approve",
+    "edit": "edit",
+    "reject": "reject",
+    "undo": "undo",
+}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A draft that a person should read.
+
+    Attributes:
+        review: what the rules say; not to be shown before a decision where `blind`.
+        blind: whether the rules were sure.
+        decision: the one that stands, if there is one.
+    """
+
+    review: Review
+    blind: bool
+    decision: ReviewEvent | None
+
+
+class Queue:
+    """The drafts of one run."""
+
+    def __init__(self, run: Run, domain: Domain) -> None:
+        self.run, self.domain = run, domain
+        self.log = ReviewLog(run.generation / "reviews.jsonl")
+
+    def waiting(self) -> list[Waiting]:
+        """Flagged drafts in order of doubt, and blind ones among them, in a fixed order."""
+        settings, seed = self.run.experiment.generation, self.run.experiment.seed
+        events = self.log.decisions()
+        flagged: list[tuple[float, str, Review]] = []
+        sure: list[tuple[str, Review]] = []
+        for review in self.rules():
+            if review.status == "flagged":
+                flagged.append((certainty(review, settings), review.session, review))
+            elif review.reason in {"rank", "floor"}:
+                sure.append((order_of(review.session, seed), review))
+                if len(sure) > 4 * settings.blind_reviews + 64:
+                    sure = heapq.nsmallest(settings.blind_reviews, sure, key=lambda each: each[0])
+        blind = heapq.nsmallest(settings.blind_reviews, sure, key=lambda each: each[0])
+        listed = [(review, False) for _, _, review in sorted(flagged, key=lambda each: each[:2])]
+        mixed = spread(listed, [(review, True) for _, review in blind])
+        return [Waiting(review, hidden, events.get(review.session)) for review, hidden in mixed]
+
+    def rules(self) -> Iterator[Review]:
+        """What the rules say of each draft, whatever people said since.
+
+        Raises:
+            DataError: nothing has been generated yet.
+        """
+        for review in iter_jsonl(self.run.generation / "decisions.jsonl", Review):
+            yield review.rule or review
+
+    def take(self, name: str) -> Take:
+        """A draft as the stage wrote it, with its check and its ranking.
+
+        Raises:
+            InputError: there is no such draft.
+        """
+        try:
+            row = int(name.split("-")[1]) - 1
+            with RowStore(self.run.generation / "rows.sqlite") as store:
+                takes = [take for chain in store.get(row).chains for take in chain.takes]
+            return next(take for take in takes if take.draft.id == name)
+        except (ValueError, IndexError, KeyError, StopIteration):
+            raise InputError(
+                "no such draft", where=name, fix="see the ids in generation/drafts.jsonl"
+            ) from None
+
+    def decide(
+        self,
+        name: str,
+        decision: Decision,
+        *,
+        reviewer: str,
+        reason: str = "",
+        messages: tuple[Message, ...] | None = None,
+    ) -> ReviewEvent:
+        """Write a decision about a draft.
+
+        Raises:
+            InputError: no such draft, a rejection without its reason, an edit that fails a check,
+                or the approval of what nobody may approve.
+        """
+        take = self.take(name)
+        if decision == "reject" and not reason.strip():
+            raise InputError("a rejection needs its reason", where=name, fix="--reason '...'")
+        if decision == "accept" and take.problem and take.problem[0] in HARD:
+            raise InputError(
+                f"cannot be accepted: {take.problem[1]}",
+                where=name,
+                fix="what is near to an evaluation scenario would spoil the comparison",
+            )
+        return self.log.append(
+            name,
+            ACTIONS[decision],
+            reviewer=reviewer,
+            reason=reason,
+            text_sha256=text_digest(take.draft),
+            messages=self.checked(take, messages or ()) if decision == "edit" else None,
+        )
+
+    def checked(self, take: Take, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """The messages of an edit, if they may be taken."""
+        if not messages:
+            raise InputError("an edit without a text", where=take.draft.id, fix="--messages FILE")
+        edited = take.draft.model_copy(update={"messages": messages})
+        if problem := edit_problem(edited, self.standards):
+            raise InputError(
+                f"the edited text fails a check: {problem[0]}: {problem[1]}", where=take.draft.id
+            )
+        return messages
+
+    @property
+    def standards(self) -> Standards:
+        """What an edited text is held against."""
+        held_out = load_held_out(self.domain, self.run.experiment.evaluation.scenarios)
+        return load_standards(self.domain, held_out)
+
+
+def certainty(review: Review, settings: GenerationSettings) -> float:
+    """How far the ranking is from the nearer threshold; without scores to rely on, nought."""
+    if review.mean is None or review.reason != "rank":
+        return 0.0
+    return min(abs(review.mean - settings.accept_at), abs(review.mean - settings.reject_below))
+
+
+def order_of(name: str, seed: int) -> str:
+    """A place in an order that has nothing to do with the draft."""
+    return hashlib.sha256(f"{seed}:blind:{name}".encode()).hexdigest()
+
+
+def spread(
+    listed: list[tuple[Review, bool]], among: list[tuple[Review, bool]]
+) -> list[tuple[Review, bool]]:
+    """Both lists in their order, the second one evenly among the first."""
+    places = [(float(number), 0, each) for number, each in enumerate(listed)]
+    step = (len(listed) + 1) / (len(among) + 1)
+    places += [(step * (number + 1), 1, each) for number, each in enumerate(among)]
+    return [each for *_, each in sorted(places, key=lambda place: place[:2])]
