@@ -18,8 +18,10 @@ row that is in the store is not asked for again; within a row the request cache 
 answered before.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -39,6 +41,7 @@ from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.rows import Outcome, Work, together, without_persona, write_row
 from generation.store import RowStore
 from generation.writer import Writer
+from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
@@ -60,12 +63,16 @@ OUTSIDE_ROWS = frozenset(
         "floors",
         "quotes_found",
         "blind_reviews",
+        "engine",
+        "ray",
         "include_flagged",
     }
 )
 """Settings that say which rows there are, or what becomes of them, but not what is in them."""
 ROW = TypeAdapter(Row)
 AnyItem = TypeVar("AnyItem")
+WriteRow = Callable[[Row, int], Awaitable[Outcome]]
+"""Writes a row, its persona asked for so many times."""
 
 
 async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Reporter) -> None:
@@ -87,8 +94,10 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     ):
         with bars(reporter, settings, meter) as shown:
             work = Work(writer, standards, shown.heard)
-            production = Production(run, store, work, shown, circumstances(run, domain, teacher))
-            count = await production.write_all(rows, outputs)
+            known = circumstances(run, domain, teacher)
+            async with engine(run, domain, teacher, work, meter) as write:
+                production = Production(run, store, work, write, shown, known)
+                count = await production.write_all(rows, outputs)
         for outcome in store.outcomes(outputs.next, count):
             outputs.add(outcome)
     report = outputs.report
@@ -98,6 +107,21 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
             f"only {written} of {asked} sessions could be written; the first failure: "
             f"{first.reason} (the same command asks only for what is missing)"
         )
+
+
+@asynccontextmanager
+async def engine(
+    run: Run, domain: Domain, teacher: ChatModel, work: Work, meter: Meter
+) -> AsyncIterator[WriteRow]:
+    """What writes a row, by `generation.engine`: this process, or the workers of a cluster."""
+    if run.experiment.generation.engine == "local":
+        yield partial(write_row, work)
+        return
+    from generation.cluster import crew  # noqa: PLC0415
+
+    assert isinstance(teacher, Client), "a cluster reaches the teacher at its address"
+    async with crew(run, domain, teacher, work.heard, meter) as workers:
+        yield workers.write
 
 
 def rewrite(run: Run, domain: Domain) -> None:
@@ -134,6 +158,7 @@ class Production:
     run: Run
     store: RowStore
     work: Work
+    write_row: WriteRow
     shown: Bars
     circumstances: str
 
@@ -166,7 +191,7 @@ class Production:
 
         async def write(item: tuple[Row, str]) -> None:
             row, fingerprint = item
-            await self.store.put(await write_row(self.work, row), fingerprint)
+            await self.store.put(await self.write_row(row, 1), fingerprint)
             follower.done(row.index)
             follower.go_on()
 
@@ -193,7 +218,7 @@ class Production:
             outcome = without_persona(self.work, row, reason, tries)
             outcome = outcome.model_copy(update={"whole": True})
         else:
-            outcome = await write_row(self.work, row, tries + 1)
+            outcome = await self.write_row(row, tries + 1)
         # The personas before are asked for again and so counted; what came of them is not.
         counted = "persona" if "persona" in outcome.tokens else None
         spent = Spent()

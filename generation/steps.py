@@ -39,5 +39,7 @@ def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
         "teacher": role_part(experiment, "teacher"),
         "held_out": experiment.evaluation.scenarios,
     }
+    for where in ("engine", "ray"):  # which machines write it changes nothing that is written
+        del configuration["generation"][where]
     inputs = [held_out_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)

@@ -10,6 +10,7 @@ import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
 from hybridtune.cli.options import (
+    ENGINES,
     EXPORTS,
     VERDICTS,
     ConfigFile,
@@ -105,6 +106,13 @@ def generate(
             min=1, metavar="N", help="Show the first N rows, from persona to decision, and stop."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="local: this process; ray: workers of a cluster (docs/scaling.md).",
+            autocompletion=one_of(ENGINES),
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Redo the stage.")] = False,
     update: Annotated[
         bool,
@@ -126,6 +134,7 @@ def generate(
         overrides or [],
         run=run,
         preview=preview,
+        engine=engine,
         force=force,
         update=update,
         dry_run=dry_run,

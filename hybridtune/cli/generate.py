@@ -11,6 +11,7 @@ from rich.table import Table
 from generation.rows import Outcome
 from generation.show import chains, spent_on
 from generation.stage import preview as first_rows
+from hybridtune.cli.options import ENGINES
 from hybridtune.cli.plan import loads_table, priced, teacher_load
 from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
 from hybridtune.cli.reproduce import find_run, run_folder
@@ -34,6 +35,7 @@ def generate(
     *,
     run: str | None,
     preview: int | None,
+    engine: str | None,
     force: bool,
     update: bool,
     dry_run: bool,
@@ -52,7 +54,7 @@ def generate(
         return
     reporter = Reporter()
     with lock_run(folder):
-        opened = open_run(folder, experiment, update=update)
+        opened = with_engine(open_run(folder, experiment, update=update), engine)
         manifest = Manifest(folder)
         manifest.describe(experiment.seed)
         steps = [step for step in steps_of(opened, domain) if step.stage in BEFORE]
@@ -67,6 +69,22 @@ def generate(
         run_steps(steps, manifest, reporter, redo=redo)
     console.print(summary(opened))
     console.print(f"sessions: {opened.generation / 'synthetic.jsonl'}", soft_wrap=True)
+
+
+def with_engine(run: Run, engine: str | None) -> Run:
+    """The run with another engine; it is no part of the run's configuration, which stays.
+
+    Raises:
+        InputError: there is no such engine.
+    """
+    if engine is None:
+        return run
+    if engine not in ENGINES:
+        raise InputError(
+            f"no engine {engine!r}", where="--engine", fix=f"one of {', '.join(ENGINES)}"
+        )
+    settings = run.experiment.generation.model_copy(update={"engine": engine})
+    return Run(run.path, run.experiment.model_copy(update={"generation": settings}))
 
 
 def what_and_where(

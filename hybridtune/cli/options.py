@@ -19,6 +19,7 @@ RIGHTS = ("own", "public-domain", "licensed", "permission", "local-use", "unstat
 LEVELS = ("keep", "light", "medium")
 EXPORTS = ("openai", "sharegpt", "session")
 DECISIONS = ("approve", "swap", "reject", "undo")
+ENGINES = ("local", "ray")
 VERDICTS = ("accept", "edit", "reject", "undo")
 
 

@@ -7,6 +7,17 @@ from pydantic import Field, model_validator
 from hybridtune.config.base import Settings
 
 
+class RaySettings(Settings):
+    """The cluster for `engine: ray`; docs/scaling.md says when it is worth having."""
+
+    address: str | None = None
+    """`auto`: the cluster that this machine belongs to; left out, one on this machine alone."""
+    workers: int = Field(default=2, ge=1)
+    """Worker processes; they share the teacher's `limits.max_concurrency`."""
+    cpus_per_worker: float = Field(default=1.0, gt=0)
+    """CPUs that Ray sets aside for each."""
+
+
 class GenerationSettings(Settings):
     """How the synthetic sessions come about."""
 
@@ -40,6 +51,10 @@ class GenerationSettings(Settings):
     """Take flagged drafts that nobody has reviewed into the training data."""
     blind_reviews: int = Field(default=10, ge=0)
     """Unflagged drafts that reviewers read as well, told nothing: what they say tests the rules."""
+    engine: Literal["local", "ray"] = "local"
+    """`local`: this process writes all rows; `ray`: workers of a cluster do."""
+    ray: RaySettings = RaySettings()
+    """The cluster."""
     reasks: int = Field(default=2, ge=0)
     """How often an answer that fails its schema is asked for again, with the error."""
 
