@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from pydantic import TypeAdapter
@@ -41,6 +42,7 @@ from hybridtune.errors import ConfigError, HybridtuneError, ServerError, StageEr
 from hybridtune.runs import Run
 
 ROW = TypeAdapter(Row)
+NAMESPACE = "hybridtune"
 MOST_DEATHS = 5
 """A row whose worker died so often is likely to be why."""
 FIX = "pip install 'hybridtune[ray]', on every machine of the cluster"
@@ -57,6 +59,7 @@ class Told:
         key_variable: the environment variable that holds the key, where there is one.
         structured: how JSON is asked for.
         most: requests that this worker may have under way.
+        cache: the name of the cache's actor.
     """
 
     experiment: str
@@ -65,6 +68,7 @@ class Told:
     key_variable: str | None
     structured: Mode
     most: int
+    cache: str
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,10 @@ class Cache:
 class RemoteCalls:
     """The cache as a worker sees it."""
 
-    def __init__(self, cache: Any) -> None:
-        self.cache = cache
+    def __init__(self, name: str) -> None:
+        import ray  # noqa: PLC0415
+
+        self.cache = ray.get_actor(name, namespace=NAMESPACE)
 
     async def find(self, key: str) -> Answer | None:
         """The answer to a request that any worker made before."""
@@ -125,8 +131,8 @@ class RemoteCalls:
 class Worker:
     """One process of the cluster, with a client of its own; an actor."""
 
-    def __init__(self, told: Told, cache: Any) -> None:
-        self.told, self.cache = told, cache
+    def __init__(self, told: Told) -> None:
+        self.told = told
         self.work: Work | None = None
 
     async def write(self, row: str, tries: int) -> Done:
@@ -161,7 +167,7 @@ class Worker:
         client = Client(
             http,
             replace(told.endpoint, api_key=key),
-            RemoteCalls(self.cache),
+            RemoteCalls(told.cache),
             AdaptiveLimiter(told.most),
             stage="generation",
             role="teacher",
@@ -231,10 +237,13 @@ async def crew(
             NodeAffinitySchedulingStrategy,
         )
 
+        name = f"request cache {uuid4().hex}"
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         cache = (
             ray.remote(Cache)
             .options(
+                name=name,
+                namespace=NAMESPACE,
                 num_cpus=0,
                 max_concurrency=1000,
                 max_restarts=-1,
@@ -243,15 +252,14 @@ async def crew(
             )
             .remote(run.calls.resolve())
         )
-        told = told_of(run, domain, teacher, settings.workers)
+        told = told_of(run, domain, teacher, name)
         options = {
             "num_cpus": settings.cpus_per_worker,
             "max_concurrency": 1000,
             "max_restarts": -1,
         }
         workers = [
-            ray.remote(Worker).options(**options).remote(told, cache)
-            for _ in range(settings.workers)
+            ray.remote(Worker).options(**options).remote(told) for _ in range(settings.workers)
         ]
         try:
             yield Crew(workers, heard, meter)
@@ -260,8 +268,9 @@ async def crew(
                 ray.kill(actor)
 
 
-def told_of(run: Run, domain: Domain, teacher: Client, workers: int) -> Told:
+def told_of(run: Run, domain: Domain, teacher: Client, cache: str) -> Told:
     """What each worker is told: the teacher's limit is shared out among them."""
+    workers = run.experiment.generation.ray.workers
     server = run.experiment.server_of("teacher")
     return Told(
         experiment=run.experiment.model_dump_json(),
@@ -270,6 +279,7 @@ def told_of(run: Run, domain: Domain, teacher: Client, workers: int) -> Told:
         key_variable=server.api_key_env if isinstance(server, AttachedServer) else None,
         structured=teacher.structured,
         most=max(1, teacher.limiter.most // workers),
+        cache=cache,
     )
 
 
