@@ -43,6 +43,7 @@ from generation.store import RowStore
 from generation.writer import Writer
 from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
+from hybridtune.config.servers import AttachedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.manifest import fingerprint
@@ -235,7 +236,9 @@ class Production:
     @property
     def width(self) -> int:
         """Rows under way at once: twice what the server takes, so that it never waits for one."""
-        return 2 * self.run.experiment.server_of("teacher").limits.max_concurrency
+        server = self.run.experiment.server_of("teacher")
+        replicas = server.replicas if isinstance(server, AttachedServer) else ()
+        return 2 * server.limits.max_concurrency * (1 + len(replicas))
 
     def fingerprint(self, row: Row) -> str:
         """Changes when anything changes that decides this row."""

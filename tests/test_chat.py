@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from hybridtune.chat.wire import error_text, read_answer, seconds_of
 from hybridtune.config.servers import Limits, Sampling
 from hybridtune.errors import AnswerError, CallError, ServerError
 from hybridtune.records import Message
+from hybridtune.serving.process import free_port
 
 SCHEMA = {
     "type": "object",
@@ -70,6 +72,37 @@ async def ask_once(
             client.complete(request or asking()), return_exceptions=True
         )
         return outcome, server
+
+
+async def test_replicas_share_the_requests(tmp_path: Path) -> None:
+    async with fake_server(slowly(0.02)) as one, fake_server(slowly(0.02)) as two:
+        async with client_of(one, tmp_path, most=8) as client:
+            endpoint = replace(client.endpoint, replicas=(two.url,))
+            assert endpoint.most == 16
+            assert endpoint.identity("m") == client.endpoint.identity("m")
+            several = Client(
+                client.http, endpoint, client.calls, AdaptiveLimiter(16), stage="eval", role="judge"
+            )
+            await asyncio.gather(*(several.complete(asking(str(n))) for n in range(64)))
+            assert (await client.complete(asking("5"))).cached
+        assert min(len(one.bodies), len(two.bodies)) >= 24
+        assert len(one.bodies) + len(two.bodies) == 64
+
+
+async def test_a_replica_that_is_down_costs_retries_and_no_request(tmp_path: Path) -> None:
+    async with fake_server() as server, client_of(server, tmp_path) as client:
+        endpoint = replace(client.endpoint, replicas=(f"http://127.0.0.1:{free_port()}/v1",))
+        several = Client(
+            client.http,
+            endpoint,
+            client.calls,
+            AdaptiveLimiter(8),
+            stage="eval",
+            role="judge",
+            backoff_s=0.01,
+        )
+        replies = await asyncio.gather(*(several.complete(asking(str(n))) for n in range(40)))
+    assert len(replies) == len(server.bodies) == 40
 
 
 async def test_an_answer_and_what_was_sent(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from hybridtune.serving.command import (
     served_rank,
     vllm_command,
 )
-from hybridtune.serving.models import check_attached, with_model
+from hybridtune.serving.models import SPEED_ONLY, check_attached, with_model
 from hybridtune.serving.process import check_port, free_port, running_server
 from hybridtune.serving.remedies import remedy, telling_lines
 
@@ -76,6 +76,15 @@ def server_of(log: Path, behaviour: str, port: int, timeout_s: float = 20) -> An
         timeout_s=timeout_s,
         reporter=silent(),
     )
+
+
+def test_data_parallelism_is_a_matter_of_configuration() -> None:
+    options = {"data_parallel_size": 2, "tensor_parallel_size": 2}
+    served = Served("some/model", ("base",))
+    line = " ".join(vllm_command(served, port=8001, options=options))
+    assert "--data-parallel-size 2 --tensor-parallel-size 2" in line
+    # Copies of the model answer alike: what was answered by one is not asked for again.
+    assert options.keys() <= SPEED_ONLY
 
 
 def left_alive(log: Path) -> set[int]:

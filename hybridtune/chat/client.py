@@ -27,6 +27,8 @@ RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 OVERLOADED = frozenset({408, 429, 503, 529})
 REFUSED = frozenset({401, 403, 404})
 LONGEST_PAUSE_S = 60.0
+AVOIDED_S = 5.0
+"""A replica that fails at once would otherwise always be the least busy one."""
 LONGEST_RETRY_AFTER_S = 900.0
 
 
@@ -40,6 +42,7 @@ class Endpoint:
         model: name that requests carry when they name none.
         identities: what each served model *is*, by name ("*" for any): digests for the cache key.
         api_key: sent in the header, kept out of every text.
+        replicas: further addresses of the same models, which the cache key does not tell apart.
     """
 
     kind: str
@@ -48,6 +51,12 @@ class Endpoint:
     limits: Limits
     identities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     api_key: str | None = field(default=None, repr=False)
+    replicas: tuple[str, ...] = ()
+
+    @property
+    def most(self) -> int:
+        """Requests that may be under way at once, at all addresses together."""
+        return self.limits.max_concurrency * (1 + len(self.replicas))
 
     def identity(self, model: str) -> Mapping[str, Any]:
         """What the cache key says of a served model."""
@@ -84,6 +93,7 @@ class Client:
         self.stage, self.role, self.structured = stage, role, structured
         self.backoff_s = backoff_s
         self.jitter = random.Random(0)
+        self.busy = dict.fromkeys((endpoint.base_url, *endpoint.replicas), 0)
         self.responses = 0
 
     @property
@@ -188,7 +198,25 @@ class Client:
         return self.jitter.uniform(self.backoff_s / 5, ceiling)
 
     async def _post(self, body: bytes) -> Answer:
-        url = f"{self.endpoint.base_url}/chat/completions"
+        """To the least busy address; one that cannot be reached counts as busy for a while."""
+        address = min(self.busy, key=lambda each: self.busy[each])
+        self.busy[address] += 1
+        busy_s = 0.0
+        try:
+            return await self._post_to(f"{address}/chat/completions", body)
+        except Complaint as complaint:
+            busy_s = AVOIDED_S if complaint.unreachable else 0.0
+            raise
+        finally:
+            if busy_s:
+                asyncio.get_running_loop().call_later(busy_s, self._release, address)
+            else:
+                self._release(address)
+
+    def _release(self, address: str) -> None:
+        self.busy[address] -= 1
+
+    async def _post_to(self, url: str, body: bytes) -> Answer:
         key = self.endpoint.api_key
         headers = {"Content-Type": "application/json"}
         if key:

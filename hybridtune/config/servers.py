@@ -98,6 +98,8 @@ class AttachedServer(Settings):
     """Name of the environment variable that holds the key; the key itself never enters a file."""
     model: str | None = None
     """Model name at the endpoint; left out, the only one that it lists."""
+    replicas: tuple[Address, ...] = ()
+    """Further endpoints that serve the same model; each gets as many requests as the first."""
     prices: Prices | None = None
     """What it charges, for estimates."""
     limits: Limits = Limits()

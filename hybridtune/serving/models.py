@@ -32,12 +32,18 @@ from hybridtune.serving.process import check_port, free_port, running_server
 # Options of vLLM that decide how fast it answers and not what; all others are in the cache key.
 SPEED_ONLY = frozenset(
     {
+        "api_server_count",
+        "data_parallel_backend",
+        "data_parallel_size",
+        "data_parallel_size_local",
+        "distributed_executor_backend",
         "enforce_eager",
         "gpu_memory_utilization",
         "max_loras",
         "max_lora_rank",
         "max_num_batched_tokens",
         "max_num_seqs",
+        "pipeline_parallel_size",
         "tensor_parallel_size",
     }
 )
@@ -69,7 +75,7 @@ async def open_models(
             if attached or name not in endpoints:  # roles may differ in key and default model
                 endpoints[name] = await open_server(stack, http, run, domain, role, reporter)
             endpoint = endpoints[name]
-            limiter = limiters.setdefault(name, AdaptiveLimiter(endpoint.limits.max_concurrency))
+            limiter = limiters.setdefault(name, AdaptiveLimiter(endpoint.most))
             clients[role] = Client(
                 http,
                 with_model(endpoint, settings.model, role),
@@ -230,7 +236,8 @@ async def check_attached(
             where=where,
             fix=f"name one: roles.{role}.model" + (f" ({', '.join(names[:5])})" if names else ""),
         )
-    return Endpoint("attached", base_url, model, server.limits, api_key=key)
+    replicas = tuple(address.rstrip("/") for address in server.replicas)
+    return Endpoint("attached", base_url, model, server.limits, api_key=key, replicas=replicas)
 
 
 def listed_models(text: str) -> list[dict[str, Any]]:
