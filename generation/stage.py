@@ -80,7 +80,7 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     rows = iter_rows(domain, settings, run.experiment.seed, run.corpus / "real.jsonl")
     with (
         RowStore(run.generation / "rows.sqlite") as store,
-        Outputs(run, standards, head_of(run, domain, teacher.description)) as outputs,
+        Outputs(run, domain, standards, head_of(run, domain, teacher.description)) as outputs,
     ):
         with bars(reporter, settings, meter) as shown:
             work = Work(writer, standards, shown.heard)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
-from hybridtune.config.servers import ManagedServer
+from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
 from hybridtune.records import Scenario, iter_jsonl
@@ -99,12 +99,26 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
 def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
     """The calls as a table, with what answers them."""
     table = Table(title="model calls, at most about", title_justify="left")
+    costs = [cost(experiment, row) for row in rows]
+    priced = any(costs)
     for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens"):
         table.add_column(column, justify="left" if column in {"role", "answered by"} else "right")
-    for row in rows:
+    if priced:
+        table.add_column("cost, estimated", justify="right")
+    for row, said in zip(rows, costs, strict=True):
         numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
-        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers))
+        last = (said or "-",) if priced else ()
+        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
     return table
+
+
+def cost(experiment: Experiment, load: Load) -> str | None:
+    """What a role's calls cost at the prices of its server, where they are known."""
+    server = experiment.server_of(load.role)
+    if not isinstance(server, AttachedServer) or server.prices is None:
+        return None
+    amount = server.prices.cost(load.prompt_tokens, load.completion_tokens)
+    return f"{amount:,.2f} {server.prices.currency}"
 
 
 def answerer(experiment: Experiment, role: str) -> str:
