@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import yaml
 
+import hybridtune
 from eval.cells import load_material
 from eval.claims import p_value, percent, signed, stand_ins
 from eval.table import number
@@ -20,6 +21,7 @@ from hybridtune.records import atomic_write, read_json
 from hybridtune.runs import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
+SHARED = Path(hybridtune.__file__).parent / "templates"
 
 
 def write_report(run: Run, domain: Domain) -> Path:
@@ -57,7 +59,7 @@ def write_report(run: Run, domain: Domain) -> Path:
 def environment() -> jinja2.Environment:
     """Templates that escape every value and refuse an undefined name."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

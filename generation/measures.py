@@ -103,4 +103,3 @@ def cut(sample: Iterable[Turns], tokens: int) -> Iterable[tuple[str, ...]]:
 def token_count(sample: Iterable[Turns]) -> int:
     """How many words a sample has."""
     return sum(len(turn) for turns in sample for turn in turns)
-

@@ -107,7 +107,8 @@ def nearest(one: csr_array, other: csr_array | None = None, at_once: int = 256) 
             rows = np.arange(part.shape[0])
             part[rows, start + rows] = -1.0
         found.append(part.max(axis=1))
-    return np.minimum(np.concatenate(found), 1.0)
+    cosines: Array = np.minimum(np.concatenate(found), 1.0)
+    return cosines
 
 
 def vendi(places: Array, times: Array | None = None) -> float:
