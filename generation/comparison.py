@@ -16,7 +16,7 @@ from hybridtune.runs import Run
 from hybridtune.seeds import derive
 
 MOST_TOKENS = 200_000
-RESAMPLES = 200
+MOST_SPREAD, RESAMPLES = 300, 100
 NORMAL = 1.96
 """Standard errors that a 95 % interval reaches to each side."""
 
@@ -67,11 +67,11 @@ def distinct_n(sides: dict[str, Side]) -> dict[str, Any]:
 def by_words(sides: dict[str, Side], seed: int) -> dict[str, Any]:
     """Likeness, spread and topics of the samples, in one space for both sides."""
     synthetic, real = sides["synthetic"].sample, sides["real"].sample
-    found = vectors([*synthetic, *real], seed) if len(synthetic) + len(real) > 2 else None
+    found = vectors([synthetic, real], seed) if len(synthetic) + len(real) > 2 else None
     if found is None:
         return {"embedding": None, "likeness": None, "spread": None, "map": None}
     # A session of no term at all has no place, and would count as unlike everything.
-    placed = np.linalg.norm(found.places, axis=1) > 0
+    placed = np.diff(found.weights.indptr) > 0
     is_real = np.arange(len(placed)) >= len(synthetic)
     groups = {
         "synthetic": np.flatnonzero(placed & ~is_real),
@@ -79,7 +79,8 @@ def by_words(sides: dict[str, Side], seed: int) -> dict[str, Any]:
     }
     return {
         "embedding": {
-            "kind": "TF-IDF and truncated SVD (LSA), fitted on both samples together",
+            "kind": "TF-IDF; for topics, truncated SVD of it (LSA)",
+            "fitted_on": len(found.fitted),
             "terms": len(found.terms),
             "dimensions": found.places.shape[1],
             "without_terms": int((~placed).sum()),
@@ -90,9 +91,9 @@ def by_words(sides: dict[str, Side], seed: int) -> dict[str, Any]:
     }
 
 
-def even(groups: dict[str, Any]) -> dict[str, Any]:
+def even(groups: dict[str, Any], most: int = SAMPLE) -> dict[str, Any]:
     """As many of each side as the smaller one has; a side without any stays out of it."""
-    most = min((len(group) for group in groups.values() if len(group)), default=0)
+    most = min([most, *(len(group) for group in groups.values() if len(group))])
     return {name: group[:most] for name, group in groups.items()}
 
 
@@ -128,17 +129,19 @@ def spread(found: Vectors, groups: dict[str, Any], seed: int) -> dict[str, Any]:
     miss the value.
     """
     entry: dict[str, Any] = {"resamples": RESAMPLES}
-    for number, (name, group) in enumerate(even(groups).items()):
-        places = found.places[group]
-        if len(places) < 2:
+    for number, (name, group) in enumerate(even(groups, MOST_SPREAD).items()):
+        n = len(group)
+        if n < 2:
             entry[name] = None
             continue
+        rows = found.weights[group]
+        all_cosines = (rows @ rows.T).toarray()
         drawn = np.random.default_rng([seed, number])
-        counts = drawn.multinomial(len(places), np.full(len(places), 1 / len(places)), RESAMPLES)
-        entry[name] = {"n": len(places)}
+        counts = drawn.multinomial(n, np.full(n, 1 / n), RESAMPLES)
+        entry[name] = {"n": n}
         for measure, function in (("vendi", vendi), ("from_centre", from_centre)):
-            value = function(places)
-            again = [function(places, times.astype(np.float64)) for times in counts]
+            value = function(all_cosines)
+            again = [function(all_cosines, times.astype(np.float64)) for times in counts]
             reach = NORMAL * float(np.std(again, ddof=1))
             limits = {"value": value, "low": value - reach, "high": value + reach}
             entry[name][measure] = {key: round(limit, 4) for key, limit in limits.items()}

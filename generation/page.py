@@ -31,7 +31,7 @@ SHARED = Path(hybridtune.__file__).parent / "templates"
 SAMPLES = 3
 CAPTIONS = {
     "coverage": "Coverage: wide bars are personas (for exchanges: sessions) asked for, narrow bars"
-    " sessions taken, black marks what is due.",
+    " sessions taken, upright lines what is due.",
     "lengths": "Lengths of synthetic (solid) and real (dashed) sessions, in common bins.",
     "reasons": "What became of the drafts, by reason.",
     "scores": "Ranking scores by dimension: areas are shares of drafts, lines are means.",

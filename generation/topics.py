@@ -1,6 +1,7 @@
 """What sessions are about, by the words they use: clusters with their terms, and a map of two axes.
 
-Both sides are clustered together, so that a topic that one of them lacks shows as a share of nil.
+Both sides are clustered together, as many sessions of each, so that a topic that one of them lacks
+shows as a share of nil.
 """
 
 import math
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import ClusterError, kmeans2
+from scipy.cluster.vq import ClusterError, kmeans2, vq
 
 from generation.vectors import Array, Vectors
 
@@ -17,7 +18,7 @@ MOST_TOPICS, MOST_POINTS, TERMS = 12, 300, 6
 
 def topics(found: Vectors, is_real: NDArray[np.bool_], seed: int) -> dict[str, Any]:
     """Topics by size with each side's share, and where some sessions of each side lie."""
-    labels = clusters(found.places, seed)
+    labels = clusters(found.places, found.fitted, seed)
     overall = np.asarray(found.weights.mean(axis=0)).reshape(-1)
     entries: list[dict[str, Any]] = []
     for label in np.unique(labels):
@@ -36,7 +37,7 @@ def topics(found: Vectors, is_real: NDArray[np.bool_], seed: int) -> dict[str, A
         )
     by_size = sorted(range(len(entries)), key=lambda at: (-entries[at]["synthetic"], at))
     number = {int(np.unique(labels)[at]): place for place, at in enumerate(by_size)}
-    flat = plane(found.places)
+    flat = plane(found.places, found.fitted)
     points = {
         name: [
             [round(float(flat[at, 0]), 3), round(float(flat[at, 1]), 3), number[int(labels[at])]]
@@ -52,29 +53,30 @@ def share(part: int, whole: int) -> float | None:
     return round(part / whole, 4) if whole else None
 
 
-def clusters(places: Array, seed: int) -> NDArray[Any]:
+def clusters(places: Array, fitted: NDArray[np.int64], seed: int) -> NDArray[Any]:
     """The cluster of each row: k-means from k-means++ (Arthur and Vassilvitskii 2007).
 
-    The root of half as many clusters as rows, as far as there are so many different rows and none
-    of the clusters falls empty.
+    The root of half as many clusters as fitted rows, as far as there are so many different ones and
+    none of the clusters falls empty. The fitted rows decide on the centres.
     """
-    different = len(np.unique(np.round(places, 6), axis=0))
-    most = min(MOST_TOPICS, different, max(2, round(math.sqrt(len(places) / 2))))
+    known = places[fitted]
+    different = len(np.unique(np.round(known, 6), axis=0))
+    most = min(MOST_TOPICS, different, max(2, round(math.sqrt(len(known) / 2))))
     for count in range(most, 1, -1):
         drawn = np.random.default_rng([seed, count])
         try:
-            return kmeans2(places, count, iter=50, minit="++", missing="raise", rng=drawn)[1]
+            centres, _ = kmeans2(known, count, iter=50, minit="++", missing="raise", rng=drawn)
+            return vq(places, centres)[0]
         except ClusterError:
             continue
     return np.zeros(len(places), np.int64)
 
 
-def plane(places: Array) -> Array:
-    """The rows on their first two principal axes; a missing axis is 0."""
-    centred = places - places.mean(axis=0)
-    left, values, right = np.linalg.svd(centred, full_matrices=False)
-    both = min(2, len(values))
-    largest = right[np.arange(both), np.abs(right[:both]).argmax(axis=1)]
+def plane(places: Array, fitted: NDArray[np.int64]) -> Array:
+    """The rows on the fitted ones' first two principal axes; a missing axis is 0."""
+    centre = places[fitted].mean(axis=0)
+    right = np.linalg.svd(places[fitted] - centre, full_matrices=False)[2][:2]
+    largest = right[np.arange(len(right)), np.abs(right).argmax(axis=1)]
     flat = np.zeros((len(places), 2))
-    flat[:, :both] = left[:, :both] * values[:both] * np.where(largest < 0, -1, 1)
+    flat[:, : len(right)] = (places - centre) @ (right * np.where(largest < 0, -1, 1)[:, None]).T
     return flat

@@ -1,5 +1,7 @@
 """The report of the generation: every measure against a value computed in another way."""
 
+import io
+import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from fake_teacher import FakeTeacher, bicycles, generated, run_of
+from rich.console import Console
 from scipy import stats
 from scipy.sparse import csr_array
 
@@ -17,6 +20,7 @@ from generation.comparison import compare
 from generation.measures import bins, cut, distances, distinct, histogram, quantile, summary
 from generation.page import write_report
 from generation.sample import read_side
+from generation.summary import lines, render_summary
 from generation.topics import clusters, plane
 from generation.vectors import (
     chosen_terms,
@@ -25,12 +29,14 @@ from generation.vectors import (
     nearest,
     tfidf,
     unit,
+    vectors,
     vendi,
 )
 from hybridtune.config import ROLES, Experiment
-from hybridtune.domain import Domain
-from hybridtune.records import Message, Session, read_json, write_jsonl
+from hybridtune.domain import Domain, load_domain
+from hybridtune.records import Message, Persona, Session, read_json, read_jsonl, write_jsonl
 from hybridtune.runs import Run
+from hybridtune.scripted.answer import answer
 from hybridtune.steps import role_part
 
 ONE = Counter({3: 4, 5: 1, 9: 2})
@@ -128,18 +134,24 @@ def counted(*texts: str) -> list[Counter[str]]:
     return [Counter(text.split()) for text in texts]
 
 
+def test_words_that_most_of_a_side_says_do_not_count() -> None:
+    one = counted("um a b", "um a c", "um b d", "um e")
+    other = counted("so a f", "so f", "so b", "so c")
+    # um is in all of one side though in half of both; d and e are in one session only.
+    assert chosen_terms([one, other]) == ("a", "b", "c", "f")
+    assert chosen_terms([one, []]) == ("a", "b")
+
+
 def test_tfidf_by_hand() -> None:
-    counts = counted("a a b x", "a c x", "b c x", "c x y")
-    terms = chosen_terms(counts)
-    assert terms == ("a", "b")  # c and x are in too many sessions, y in only one
+    everything = np.arange(4)
     counts = counted("a a b", "a b", "c d", "c d d")
-    assert chosen_terms(counts) == ("a", "b", "c", "d")
-    found = tfidf(counts, ("a", "b", "c", "d")).toarray()
+    found = tfidf(counts, ("a", "b", "c", "d"), everything).toarray()
     first = np.array([1 + math.log(2), 1.0])
     assert found[0] == pytest.approx([*(first / np.linalg.norm(first)), 0, 0])
-    rare = tfidf(counted("a b", "a"), ("a", "b")).toarray()[0]
-    idf = np.array([1 + math.log(3 / 3), 1 + math.log(3 / 2)])
-    assert rare == pytest.approx(idf / np.linalg.norm(idf))
+    for fitted, sessions in ((np.arange(2), (2, 1)), (np.arange(1), (1, 1))):
+        rare = tfidf(counted("a b", "a"), ("a", "b"), fitted).toarray()[0]
+        idf = np.array([1 + math.log((1 + len(fitted)) / (1 + with_it)) for with_it in sessions])
+        assert rare == pytest.approx(idf / np.linalg.norm(idf))
 
 
 def test_nearest_neighbours_are_those_of_all_pairs() -> None:
@@ -154,42 +166,66 @@ def test_nearest_neighbours_are_those_of_all_pairs() -> None:
 
 def test_lsa_keeps_the_cosines_of_the_best_approximation() -> None:
     drawn = np.random.default_rng(2)
-    matrix = drawn.random((400, 350)) @ np.diag(np.linspace(3, 0.1, 350))
-    found = lsa(csr_array(matrix), 1, dimensions=5)
-    left, values, _ = np.linalg.svd(matrix, full_matrices=False)
+    matrix = drawn.random((420, 350)) @ np.diag(np.linspace(3, 0.1, 350))
+    fitted = np.arange(400)
+    found = lsa(csr_array(matrix), fitted, 1, dimensions=5)
+    left, values, right = np.linalg.svd(matrix[:400], full_matrices=False)
     best = unit(left[:, :5] * values[:5])
-    assert found @ found.T == pytest.approx(best @ best.T, abs=1e-6)
-    assert np.array_equal(found, lsa(csr_array(matrix), 1, dimensions=5))
+    assert found[:400] @ found[:400].T == pytest.approx(best @ best.T, abs=1e-6)
+    others = unit(matrix[400:] @ right[:5].T)  # where they fall, without a say in the axes
+    assert found[400:] @ found[:400].T == pytest.approx(others @ best.T, abs=1e-6)
+    assert np.array_equal(found, lsa(csr_array(matrix), fitted, 1, dimensions=5))
 
 
 def test_vendi_score_counts_what_is_different() -> None:
+    def all_pairs(rows: np.ndarray) -> np.ndarray:
+        return rows @ rows.T
+
     axes = np.eye(4)
-    assert vendi(axes) == pytest.approx(4)
-    assert vendi(np.repeat(axes[:1], 9, axis=0)) == pytest.approx(1)
-    assert vendi(np.repeat(axes[:2], 5, axis=0)) == pytest.approx(2)
+    assert vendi(all_pairs(axes)) == pytest.approx(4)
+    assert vendi(all_pairs(np.repeat(axes[:1], 9, axis=0))) == pytest.approx(1)
+    assert vendi(all_pairs(np.repeat(axes[:2], 5, axis=0))) == pytest.approx(2)
     places = unit(np.random.default_rng(4).random((12, 5)))
-    eigenvalues = np.linalg.eigvalsh(places @ places.T / 12)  # the definition, n by n
-    expected = math.exp(stats.entropy(np.clip(eigenvalues, 0, None)))
-    assert vendi(places) == pytest.approx(expected)
+    eigenvalues = np.linalg.svd(places)[1] ** 2 / 12  # another way to the same eigenvalues
+    assert vendi(all_pairs(places)) == pytest.approx(math.exp(stats.entropy(eigenvalues)))
     times = np.array([2.0, 0, 1, *[1] * 9])
-    repeated = np.repeat(places, times.astype(int), axis=0)
-    assert vendi(places, times) == pytest.approx(vendi(repeated))
-    assert from_centre(places, times) == pytest.approx(from_centre(repeated))
+    repeated = all_pairs(np.repeat(places, times.astype(int), axis=0))
+    assert vendi(all_pairs(places), times) == pytest.approx(vendi(repeated))
+    assert from_centre(all_pairs(places), times) == pytest.approx(from_centre(repeated))
     centre = places.mean(axis=0)
     by_hand = np.mean([math.dist(place, centre) for place in places])
-    assert from_centre(places) == pytest.approx(by_hand)
+    assert from_centre(all_pairs(places)) == pytest.approx(by_hand)
+
+
+def test_a_side_is_not_judged_by_the_words_of_a_larger_one() -> None:
+    """Equally varied sides stay so, however much more there is of one."""
+    drawn = np.random.default_rng(6)
+    sides = [
+        [(tuple(drawn.choice([f"{name}{n}" for n in range(60)], 12)),) for _ in range(count)]
+        for name, count in (("s", 400), ("r", 30))
+    ]
+    found = vectors(sides, 1)
+    assert found is not None
+    assert len(found.fitted) == 60
+    scores = [
+        vendi((found.weights[rows] @ found.weights[rows].T).toarray())
+        for rows in (np.arange(30), np.arange(400, 430))
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=0.1)
+    norms = np.linalg.norm(found.places, axis=1)
+    assert np.all((norms == 0) | (np.abs(norms - 1) < 1e-9))
 
 
 def test_topics_part_what_is_apart() -> None:
     drawn = np.random.default_rng(5)
     groups = [unit(centre + 0.02 * drawn.standard_normal((10, 3))) for centre in np.eye(3)[:2]]
-    labels = clusters(np.concatenate(groups), 1)
+    places, everything = np.concatenate(groups), np.arange(20)
+    labels = clusters(places, everything, 1)
     assert not set(labels[:10]) & set(labels[10:])
-    assert set(clusters(np.repeat(np.eye(3)[:1], 8, axis=0), 1)) == {0}
-    places = np.concatenate(groups)
-    flat, centred = plane(places), places - places.mean(axis=0)
+    assert set(clusters(np.repeat(np.eye(3)[:1], 8, axis=0), np.arange(8), 1)) == {0}
+    centred = places - places.mean(axis=0)
     expected = np.linalg.svd(centred)[1][:2]
-    assert np.linalg.norm(flat, axis=0) == pytest.approx(expected)
+    assert np.linalg.norm(plane(places, everything), axis=0) == pytest.approx(expected)
 
 
 @pytest.fixture
@@ -394,3 +430,58 @@ def test_a_role_with_its_own_endpoint_has_its_own_prices() -> None:
         Experiment.model_validate(values)
     with pytest.raises(ValueError, match="greater than or equal"):
         priced(prices={"prompt": -1, "completion": 1})
+
+
+def test_the_summary_has_the_numbers_of_the_report(
+    finished: tuple[Run, Domain, dict[str, Any]],
+) -> None:
+    _, _, report = finished
+    found = dict(lines(report))
+    assert found["drafts"] == "24 of 24, 0 failed"
+    assert found["decisions"] == "24 accepted"
+    assert found["quotas"] == "all met"
+    real = report["against_real"]["lengths"]["words_per_session"]["real"]["mean"]
+    assert found["words a session"].endswith(f"real {real:.0f}")
+    # Names are text for the terminal, never its markup.
+    odd = {**report, "reviews": {"[bold]x": 1}}
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render_summary(odd))
+    assert "1 [bold]x" in console.export_text()
+
+
+class Stand(FakeTeacher):
+    """The shipped stand-in for the therapy pack, without a server between."""
+
+    domain = load_domain("therapy")
+
+    def answer(self, request: Any) -> Any:
+        text = answer(self.domain, request.task, request.inputs, request.messages, request.seed)
+        return json.loads(text)
+
+
+@pytest.mark.slow
+async def test_two_thousand_scenarios_meet_every_quota_exactly(tmp_path: Path) -> None:
+    settings = {"sessions": 2000, "min_exchanges": 5, "max_exchanges": 14}
+    teacher = Stand()
+    run = await generated(teacher.domain, tmp_path / "run", teacher, **settings)
+    report = read_json(run.generation / "report.json")
+    table = report["coverage"]
+    assert (table["rows"], table["met"], table["forbidden"]) == (2000, True, 0)
+    assert len(table["axes"]) >= 12
+    for axis, values in table["axes"].items():
+        for value, each in values.items():
+            assert each["quota"] == 2000 * each["share"], (axis, value)  # whole, not rounded
+            assert each["asked"] == each["written"] == each["quota"], (axis, value)
+        assert sum(each["asked"] for each in values.values()) == 2000
+    assert table["floors"]
+    for each in table["floors"]:
+        assert each["asked"] >= 2000 * each["share"] == each["floor"]
+    # The same counts from the records themselves.
+    personas = read_jsonl(run.generation / "personas.jsonl", Persona)
+    assert len(personas) == 2000
+    schema = teacher.domain.schema("persona")["properties"]
+    shown = [axis for axis in table["axes"] if axis in schema]
+    assert shown
+    for axis in shown:
+        found = Counter(str(each.persona[axis]) for each in personas)
+        assert found == {value: each["quota"] for value, each in table["axes"][axis].items()}
