@@ -5,14 +5,13 @@ Reads `eval/analysis.json`, `eval/scenarios.jsonl`, `eval/conversations.jsonl`,
 Writes `eval/figures/` and `eval/report.html`. All words of models, patients and judges are escaped.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
-from markupsafe import Markup
 
+import hybridtune
 from eval.cells import load_material
 from eval.claims import p_value, percent, signed, stand_ins
 from eval.table import number
@@ -22,15 +21,18 @@ from hybridtune.records import atomic_write, read_json
 from hybridtune.runs import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
+SHARED = Path(hybridtune.__file__).parent / "templates"
 
 
 def write_report(run: Run, domain: Domain) -> Path:
     """Draw the figures and write `eval/report.html`; returns its path."""
     # matplotlib takes a second to load, which nothing but this function should wait for.
     from eval.figures import draw_figures  # noqa: PLC0415
+    from hybridtune.drawing import inline  # noqa: PLC0415
 
     analysis = read_json(run.eval / "analysis.json")
     captions = draw_figures(analysis, run.eval / "figures")
+    svgs = {name: (run.eval / "figures" / f"{name}.svg").read_text("utf-8") for name in captions}
     material = load_material(run)
     page = (
         environment()
@@ -40,8 +42,7 @@ def write_report(run: Run, domain: Domain) -> Path:
             domain=domain.settings,
             banner=stand_ins(analysis),
             figures={
-                name: (inline_svg(run.eval / "figures" / f"{name}.svg"), caption)
-                for name, caption in captions.items()
+                name: (inline(svgs[name], name), caption) for name, caption in captions.items()
             },
             samples=samples(material, run),
             lowest=lowest(material, run),
@@ -58,7 +59,7 @@ def write_report(run: Run, domain: Domain) -> Path:
 def environment() -> jinja2.Environment:
     """Templates that escape every value and refuse an undefined name."""
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, SHARED]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -78,22 +79,6 @@ def environment() -> jinja2.Environment:
 def share(value: float | None) -> str:
     """A share in percent with one digit, or a dash."""
     return "-" if value is None else percent(value, 1)
-
-
-def inline_svg(path: Path) -> Markup:
-    """A figure's SVG made fit to stand in a page: ids of its own, the page's colours, no links."""
-    from eval.figures.style import FAINT, INK, PAPER  # noqa: PLC0415
-
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r"<!--.*?-->", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r"<(metadata|style)\b.*?</\1>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\s(xmlns(:\w+)?|version|width|height)="[^"]*"', "", text, count=5)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{path.stem}-\1"', text)
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{path.stem}-", text)
-    for colour, theme in ((INK, "currentColor"), (FAINT, "var(--line)"), (PAPER, "var(--card)")):
-        text = text.replace(colour, theme)
-    # Made by matplotlib from numbers and from names that it draws as shapes.
-    return Markup(re.sub(r"\s*\n\s*", "\n", text))
 
 
 def configuration(run: Run) -> str:

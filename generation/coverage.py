@@ -104,46 +104,85 @@ def quotas(
     }
 
 
-def coverage_table(
-    rows: Iterable[Row], domain: Domain, settings: GenerationSettings, real: Path | None = None
-) -> dict[str, Any]:
-    """Asked against due: every value of every axis, the floors, and the forbidden combinations.
+class Coverage:
+    """Asked against due, row by row: every value of every axis, the floors, what is forbidden.
 
     `met` says that a quota is kept as this module's docstring defines it; `exact_every` is the
     number of rows at whose multiples all themes and axes are exact, or None if that is far off.
     """
-    space = load_space(domain)
-    found: dict[str, Counter[str]] = {}
-    forbidden, total = 0, 0
-    rare = [0] * len(space.rare)
-    for row in rows:
-        total += 1
+
+    def __init__(
+        self, domain: Domain, settings: GenerationSettings, real: Path | None = None
+    ) -> None:
+        self.space = load_space(domain)
+        self.shares = all_shares(domain, settings, real)
+        self.counts: dict[str, dict[str, Counter[str]]] = {
+            column: {axis: Counter() for axis in self.shares}
+            for column in ("asked", "written", "taken")
+        }
+        self.rows = self.forbidden = 0
+        self.rare = [0] * len(self.space.rare)
+
+    def add(self, row: Row) -> None:
+        """Count what one row asks for."""
+        self.rows += 1
         values = {THEME: row.theme, **row.axes}
         for axis, value in values.items():
-            found.setdefault(axis, Counter())[value] += 1
-        found.setdefault(LENGTH, Counter()).update(map(str, row.exchanges))
-        forbidden += any(has(values, each) for each in space.forbidden)
-        for number, each in enumerate(space.rare):
-            rare[number] += has(values, each.when)
-    axes = {
-        axis: counted(parts, found.get(axis, Counter()))
-        for axis, parts in all_shares(domain, settings, real).items()
-    }
-    floors = [
-        {"when": each.name, "share": float(each.share), "asked": asked,
-         "floor": floor(total * each.share), "met": asked >= floor(total * each.share)}
-        for each, asked in zip(space.rare, rare, strict=True)
-    ]  # fmt: skip
-    return {
-        "rows": total,
-        "axes": axes,
-        "floors": floors,
-        "forbidden": forbidden,
-        "exact_every": Rules(space).exact_every,
-        "met": not forbidden
-        and all(value["met"] for values in axes.values() for value in values.values())
-        and all(each["met"] for each in floors),
-    }
+            self.counts["asked"][axis][value] += 1
+        self.counts["asked"][LENGTH].update(map(str, row.exchanges))
+        self.forbidden += any(has(values, each) for each in self.space.forbidden)
+        for number, each in enumerate(self.space.rare):
+            self.rare[number] += has(values, each.when)
+
+    def came(self, column: str, row: Row, count: int, lengths: Iterable[int]) -> None:
+        """Count what came of a row: "written" personas or sessions "taken", lengths as asked."""
+        for axis, value in {THEME: row.theme, **row.axes}.items():
+            self.counts[column][axis][value] += count
+        self.counts[column][LENGTH].update(map(str, lengths))
+
+    def content(self) -> dict[str, Any]:
+        """The table as JSON; of lengths, `written` are drafts."""
+        axes = {
+            axis: {
+                value: {
+                    **entry,
+                    "written": self.counts["written"][axis][value],
+                    "taken": self.counts["taken"][axis][value],
+                }
+                for value, entry in counted(parts, self.counts["asked"][axis]).items()
+            }
+            for axis, parts in self.shares.items()
+        }
+        floors = [
+            {
+                "when": each.name,
+                "share": float(each.share),
+                "asked": asked,
+                "floor": floor(self.rows * each.share),
+                "met": asked >= floor(self.rows * each.share),
+            }
+            for each, asked in zip(self.space.rare, self.rare, strict=True)
+        ]
+        return {
+            "rows": self.rows,
+            "axes": axes,
+            "floors": floors,
+            "forbidden": self.forbidden,
+            "exact_every": Rules(self.space).exact_every,
+            "met": not self.forbidden
+            and all(value["met"] for values in axes.values() for value in values.values())
+            and all(each["met"] for each in floors),
+        }
+
+
+def coverage_table(
+    rows: Iterable[Row], domain: Domain, settings: GenerationSettings, real: Path | None = None
+) -> dict[str, Any]:
+    """What some rows ask for, as `Coverage` has it; nothing of it is written yet."""
+    coverage = Coverage(domain, settings, real)
+    for row in rows:
+        coverage.add(row)
+    return coverage.content()
 
 
 def has(values: Mapping[str, str], when: Mapping[str, frozenset[str]]) -> bool:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from generation.checks import Standards
+from generation.coverage import Coverage
 from generation.decisions import Decided, decide
 from generation.likeness import LikenessIndex
 from generation.meter import Spent
@@ -28,6 +29,7 @@ from hybridtune.reviews import ReviewLog
 from hybridtune.runs import Run
 
 REAL = "real session "
+PAGES = ("report.html", "DATASET_CARD.md", "timing.json")
 FILES = ("personas", "scenarios", "drafts", "rankings", "decisions", "synthetic", "failures")
 
 
@@ -70,12 +72,15 @@ class Outputs:
         report: what became of the rows so far.
     """
 
-    def __init__(self, run: Run, standards: Standards, head: dict[str, Any]) -> None:
+    def __init__(
+        self, run: Run, domain: Domain, standards: Standards, head: dict[str, Any]
+    ) -> None:
         self.run, self.head = run, head
         log = run.generation / "reviews.jsonl"
         self.people = People(ReviewLog(log), standards)
         self.head |= {"reviews_sha256": digest(log)}
-        self.report, self.spent = Report(standards.held_out), Spent()
+        coverage = Coverage(domain, run.experiment.generation, run.corpus / "real.jsonl")
+        self.report, self.spent = Report(standards.held_out, coverage), Spent()
         self.stack = ExitStack()
         self.next, self.drafts = 0, count()
 
@@ -98,6 +103,8 @@ class Outputs:
         self.stack.__exit__(kind, error, trace)
         if kind is None:
             content = {**self.head, **self.report.content(), "tokens": self.spent.counts()}
+            for name in PAGES:  # of other rows; the step that draws them sees that they are gone
+                (self.run.generation / name).unlink(missing_ok=True)
             write_json(self.run.generation / "report.json", content)
 
     def add(self, outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generation.checks import exchanges
+from generation.coverage import Coverage
 from generation.decisions import Decided
 from generation.overlap import HELD_OUT_SHARED, HeldOut
 from generation.rows import Failure, Kind, Outcome
@@ -19,7 +20,8 @@ KINDS: tuple[Kind, ...] = ("persona", "scenario", "draft", "ranking")
 class Report:
     """All counts; who wrote and what it cost is added by the stage."""
 
-    def __init__(self, held_out: HeldOut) -> None:
+    def __init__(self, held_out: HeldOut, coverage: Coverage) -> None:
+        self.coverage = coverage
         self.asked: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -33,6 +35,7 @@ class Report:
         }
         self.themes: dict[str, Counter[str]] = {}
         self.axes: dict[str, dict[str, Counter[str]]] = {}
+        self.scores: dict[str, Counter[int]] = {}
         self.likeness = Likeness(held_out)
         self.first_failure: Failure | None = None
 
@@ -42,6 +45,7 @@ class Report:
         self.count_decisions(decided)
         self.count_coverage(outcome, decided)
         self.exchanges["asked"].update(outcome.row.exchanges)
+        self.count_scores(decided)
         self.likeness.add(outcome, decided)
 
     def count_records(self, outcome: Outcome) -> None:
@@ -76,6 +80,13 @@ class Report:
 
         Of personas, those asked for with the value, written, and showing it under that name.
         """
+        self.coverage.add(outcome.row)
+        lengths = outcome.row.exchanges
+        drafted = [n for n, chain in zip(lengths, outcome.chains, strict=True) if chain.takes]
+        self.coverage.came("written", outcome.row, outcome.persona is not None, drafted)
+        for each in decided:
+            if each.taken is not None:
+                self.coverage.came("taken", outcome.row, 1, [self.asked_of(outcome, each)])
         theme = self.themes.setdefault(outcome.row.theme, Counter())
         theme["asked"] += len(outcome.chains)
         theme["drafted"] += sum(bool(chain.takes) for chain in outcome.chains)
@@ -87,6 +98,20 @@ class Report:
                 count["written"] += 1
                 count["shown"] += outcome.persona.persona.get(axis) == value
 
+    def asked_of(self, outcome: Outcome, each: Decided) -> int:
+        """The exchanges that a draft was asked to have."""
+        for length, chain in zip(outcome.row.exchanges, outcome.chains, strict=True):
+            if any(take.draft.id == each.take.draft.id for take in chain.takes):
+                return length
+        raise AssertionError("a decision over a draft of another row")
+
+    def count_scores(self, decided: Sequence[Decided]) -> None:
+        """How often each dimension of the ranking got each score."""
+        for each in decided:
+            ranking = each.take.ranking
+            for name, evidence in ((ranking and ranking.scores) or {}).items():
+                self.scores.setdefault(name, Counter())[evidence.score] += 1
+
     def content(self) -> dict[str, Any]:
         """The report as JSON."""
         counts = {"asked": self.asked, "written": self.written, "failed": self.failed}
@@ -97,6 +122,8 @@ class Report:
             "synthetic": self.synthetic,
             "reviews": tally(self.statuses),
             "reasons": {status: tally(count) for status, count in self.reasons.items()},
+            "scores": {name: tally(self.scores[name]) for name in sorted(self.scores)},
+            "coverage": self.coverage.content(),
             "exchanges": {stage: tally(count) for stage, count in self.exchanges.items()},
             "themes": {
                 theme: columns(self.themes[theme], "asked", "drafted", "synthetic")

@@ -91,7 +91,7 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     rows = iter_rows(domain, settings, run.experiment.seed, run.corpus / "real.jsonl")
     with (
         RowStore(run.generation / "rows.sqlite") as store,
-        Outputs(run, standards, head_of(run, domain, teacher.description)) as outputs,
+        Outputs(run, domain, standards, head_of(run, domain, teacher.description)) as outputs,
     ):
         with bars(reporter, settings, meter) as shown:
             work = Work(writer, standards, shown.heard)
@@ -138,7 +138,8 @@ def rewrite(run: Run, domain: Domain) -> None:
     with RowStore(folder / "rows.sqlite") as store:
         if store.count(count) < count:
             raise StageError("rows are missing: run `hybridtune generate` first")
-        with Outputs(run, standards, head_of(run, domain, before["teacher"])) as outputs:
+        head = head_of(run, domain, before["teacher"])
+        with Outputs(run, domain, standards, head) as outputs:
             for outcome in store.outcomes(0, count):
                 outputs.add(outcome)
 

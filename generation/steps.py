@@ -1,4 +1,4 @@
-"""The generation stage's one step."""
+"""The generation stage's steps: the sessions, and the report that compares them with real ones."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from hybridtune.steps import Step, part, role_part
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
-    """Synthetic sessions, ranked and reviewed."""
+    """Synthetic sessions, ranked and reviewed, and what there is to say of them."""
     log = run.generation / "reviews.jsonl"
 
     async def work(reporter: Reporter) -> None:
@@ -28,7 +28,8 @@ def steps(run: Run, domain: Domain) -> list[Step]:
             lambda: fingerprint_with(run, domain, digest(log)),
             (run.generation / "synthetic.jsonl", run.generation / "report.json"),
             lambda reporter: asyncio.run(work(reporter)),
-        )
+        ),
+        report(run, domain),
     ]
 
 
@@ -43,3 +44,27 @@ def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
         del configuration["generation"][where]
     inputs = [held_out_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)
+
+
+def report(run: Run, domain: Domain) -> Step:
+    """Page and card; both go when the sessions are written anew, and so this runs again."""
+    folder = run.generation
+    server = run.experiment.server_of("teacher").model_dump(mode="json")
+    configuration = part(run.experiment, "generation") | {"prices": server.get("prices")}
+    inputs = [folder / "synthetic.jsonl", run.corpus / "real.jsonl"]
+    code = ("generation", "hybridtune/drawing.py", "hybridtune/templates")
+
+    def work(reporter: Reporter) -> None:
+        # It loads scipy, which who only asks for the plan should not wait for.
+        from generation.page import write_report  # noqa: PLC0415
+
+        with reporter.task("report of the synthetic sessions"):
+            write_report(run, domain)
+
+    return Step(
+        "generation:report",
+        "generation",
+        lambda: fingerprint(configuration, inputs, code, domain=domain.digest),
+        (folder / "report.html", folder / "DATASET_CARD.md"),
+        work,
+    )

@@ -70,8 +70,9 @@ def part(experiment: Experiment, *keys: str) -> dict[str, Any]:
 
 
 def role_part(experiment: Experiment, name: str) -> dict[str, Any]:
-    """A role and the server behind it; how fast it is called does not change its answers."""
+    """A role and the server behind it; neither speed nor prices change its answers."""
     server = experiment.server_of(name).model_dump(
         mode="json", exclude={"limits", "start_timeout_s", "port", "prices", "replicas"}
     )
-    return {**getattr(experiment.roles, name).model_dump(mode="json"), "at": server}
+    role = getattr(experiment.roles, name).model_dump(mode="json", exclude={"prices"})
+    return {**role, "at": server}

@@ -9,7 +9,8 @@ from typing import Any
 
 from eval.claims import enumerated, percent, scripted_roles
 from eval.figures import comparisons, scores
-from eval.figures.style import drawing, save
+from eval.figures.style import save
+from hybridtune.drawing import drawing
 
 FIGURES = {
     "means": (

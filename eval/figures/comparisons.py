@@ -8,17 +8,8 @@ from matplotlib.figure import Figure
 
 from eval.claims import signed
 from eval.figures.scores import by_dimension
-from eval.figures.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    PAPER,
-    WIDTH,
-    column,
-    looks,
-    panels,
-    variant_axis,
-)
+from eval.figures.style import column, looks, panels, variant_axis
+from hybridtune.drawing import COLOURS, FAINT, INK, PAPER, WIDTH
 
 Analysis = dict[str, Any]
 

@@ -7,17 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from eval.figures.style import (
-    INK,
-    PAPER,
-    column,
-    jitter,
-    looks,
-    panels,
-    score_axis,
-    variant_axis,
-)
+from eval.figures.style import column, jitter, looks, panels, score_axis, variant_axis
 from eval.statistics.arrays import Array, constant
+from hybridtune.drawing import INK, PAPER
 
 Analysis = dict[str, Any]
 

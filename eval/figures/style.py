@@ -1,51 +1,26 @@
-"""How all figures look, and how they are saved so that equal numbers give equal files.
+"""What the figures of variants share, and how they are saved: equal numbers give equal files.
 
-Colours are those of Okabe and Ito, which people with any colour vision can tell apart; every
-variant has a marker of its own besides. The report swaps INK, FAINT and PAPER for its theme's.
+Their look is `hybridtune.drawing`'s; every variant has a marker of its own besides its colour.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from eval.statistics.arrays import Array, generator
+from hybridtune.drawing import COLOURS, NOTHING, WIDTH
 from hybridtune.records import atomic_write
 
-INK, FAINT, PAPER = "#1b1f24", "#c9ced6", "#fefefe"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-WIDTH = 6.4
-STYLE: Any = {
-    "svg.hashsalt": "hybridtune", "svg.fonttype": "path", "font.family": "DejaVu Sans",
-    "font.size": 9.5, "axes.titlesize": 10.5, "axes.titleweight": "bold", "text.color": INK,
-    "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
-    "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-    "axes.axisbelow": True, "grid.color": FAINT, "grid.linewidth": 0.6, "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-}  # fmt: skip
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Matplotlib's settings for the block, whatever the user's own are."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write `path`.svg and `path`.png, without dates or versions."""
     with atomic_write(path.with_suffix(".svg")) as temporary:
-        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(temporary, format="svg", metadata=nothing)
+        figure.savefig(temporary, format="svg", metadata=NOTHING)
     with atomic_write(path.with_suffix(".png")) as temporary:
         figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
 

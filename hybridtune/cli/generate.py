@@ -11,6 +11,7 @@ from rich.table import Table
 from generation.rows import Outcome
 from generation.show import chains, spent_on
 from generation.stage import preview as first_rows
+from generation.summary import render_summary
 from hybridtune.cli.options import ENGINES
 from hybridtune.cli.plan import loads_table, priced, teacher_load
 from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
@@ -67,8 +68,9 @@ def generate(
         check_servers(experiment, roles_called(steps, manifest, redo))
         reporter.say(f"[bold]{escape(experiment.name)}[/] in {escape(str(folder))}")
         run_steps(steps, manifest, reporter, redo=redo)
-    console.print(summary(opened))
-    console.print(f"sessions: {opened.generation / 'synthetic.jsonl'}", soft_wrap=True)
+    console.print(render_summary(read_json(opened.generation / "report.json")))
+    for name, file in (("sessions", "synthetic.jsonl"), ("report", "report.html")):
+        console.print(f"{name}: {opened.generation / file}", soft_wrap=True, highlight=False)
 
 
 def with_engine(run: Run, engine: str | None) -> Run:
@@ -139,18 +141,4 @@ def extrapolated(experiment: Experiment, outcomes: Sequence[Outcome]) -> Table:
         numbers = {kind: round(share * number) for kind, number in spent.items()}
         cost = priced(prices, numbers["prompt_tokens"], numbers["completion_tokens"])
         table.add_row(name, f"{sessions:,}", *(f"{n:,}" for n in numbers.values()), cost)
-    return table
-
-
-def summary(run: Run) -> Table:
-    """What was asked for, what came, and what was taken."""
-    report = read_json(run.generation / "report.json")
-    scripted = " (scripted teacher)" if report["scripted"] else ""
-    table = Table(title=f"synthetic sessions{scripted}", title_justify="left")
-    for name in ("", "asked", "written", "failed"):
-        table.add_column(name, justify="right" if name else "left")
-    for kind, count in report["counts"].items():
-        table.add_row(kind, *(f"{count[column]:,}" for column in ("asked", "written", "failed")))
-    decisions = ", ".join(f"{count:,} {status}" for status, count in report["reviews"].items())
-    table.caption = f"{decisions or 'nothing to decide on'}; {report['synthetic']:,} taken"
     return table

@@ -101,13 +101,23 @@ def teacher_load(experiment: Experiment) -> Load:
 def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
     """The calls as a table, with what answers them."""
     table = Table(title="model calls, at most about", title_justify="left")
-    for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens", "cost"):
+    costs = [cost(experiment, row) for row in rows]
+    shown = any(costs)
+    for column in ("role", "answered by", "calls", "prompt tokens", "completion tokens"):
         table.add_column(column, justify="left" if column in {"role", "answered by"} else "right")
-    for row in rows:
+    if shown:
+        table.add_column("cost, estimated", justify="right")
+    for row, said in zip(rows, costs, strict=True):
         numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
-        cost = priced(experiment.prices_of(row.role), *numbers[1:])
-        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), cost)
+        last = (said or "-",) if shown else ()
+        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
     return table
+
+
+def cost(experiment: Experiment, load: Load) -> str | None:
+    """What a role's calls cost at the prices of its server, where they are known."""
+    prices = experiment.prices_of(load.role)
+    return priced(prices, load.prompt_tokens, load.completion_tokens) if prices else None
 
 
 def priced(prices: Prices | None, prompt_tokens: int, completion_tokens: int) -> str:

@@ -79,6 +79,7 @@ class Experiment(Settings):
                 base_url=settings.base_url,
                 api_key_env=settings.api_key_env,
                 model=settings.model,
+                prices=settings.prices,
             )
         assert settings.server is not None
         server = self.servers[settings.server]

@@ -43,18 +43,18 @@ class Limits(Settings):
 
 
 class Prices(Settings):
-    """What an endpoint charges, per million tokens."""
+    """What a provider asks for a million tokens."""
 
-    prompt: float = Field(ge=0)
-    """For tokens that it reads."""
-    completion: float = Field(ge=0)
-    """For tokens that it writes."""
-    currency: str = "USD"
-    """Of both."""
+    prompt: float = Field(ge=0, allow_inf_nan=False)
+    """Per million tokens sent."""
+    completion: float = Field(ge=0, allow_inf_nan=False)
+    """Per million tokens answered."""
+    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    """Its code of three letters."""
 
     def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
-        """What so many tokens cost, in `currency`."""
-        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+        """What so many tokens cost."""
+        return (self.prompt * prompt_tokens + self.completion * completion_tokens) / 1e6
 
 
 class ManagedServer(Settings):
@@ -101,7 +101,7 @@ class AttachedServer(Settings):
     replicas: tuple[Address, ...] = ()
     """Further endpoints that serve the same model; each gets as many requests as the first."""
     prices: Prices | None = None
-    """What it charges, for estimates."""
+    """What a million tokens cost there, for estimates; nothing is billed or limited by it."""
     limits: Limits = Limits()
     """Concurrency, timeout and retries."""
 
@@ -144,6 +144,8 @@ class RoleSettings(Settings):
     """Environment variable with the key for `base_url`."""
     model: str | None = None
     """Model name at the server, where it serves several."""
+    prices: Prices | None = None
+    """What a million tokens cost at `base_url`, for estimates."""
     sampling: Sampling = Sampling()
     """How answers are drawn."""
     structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
@@ -154,6 +156,8 @@ class RoleSettings(Settings):
         """A key without an endpoint would be ignored in silence."""
         if self.api_key_env and not self.base_url:
             raise ValueError("api_key_env needs base_url beside it")
+        if self.prices and not self.base_url:
+            raise ValueError("prices need base_url beside them; else give them at the server")
         if not self.server and not self.base_url:
             raise ValueError("name a server, or give base_url")
         return self
