@@ -26,8 +26,10 @@ from hybridtune.cli.reproduce import find_run
 from hybridtune.domain import load_domain
 from hybridtune.errors import InputError
 from hybridtune.manifest import Manifest, digest
+from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import load_run, lock_run
+from hybridtune.steps import run_steps
 
 KEYS: dict[str, Decision] = {"a": "accept", "e": "edit", "r": "reject", "u": "undo"}
 QUESTION = "[a]ccept, [e]dit, [r]eject, [u]ndo, [n]ext, [q]uit"
@@ -187,6 +189,7 @@ def put_into_effect(queue: Queue) -> None:
                 "outputs": {str(path.relative_to(run.path)): digest(path) for path in step.outputs},
             }
             manifest.save()
+            run_steps(steps(run, domain)[1:], manifest, Reporter())
         taken = read_json(report)["synthetic"]
     typer.echo(f"{taken} sessions in {run.generation / 'synthetic.jsonl'}")
     if not current:
