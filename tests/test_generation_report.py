@@ -20,6 +20,7 @@ from generation.comparison import compare
 from generation.measures import bins, cut, distances, distinct, histogram, quantile, summary
 from generation.page import write_report
 from generation.sample import read_side
+from generation.steps import steps
 from generation.summary import lines, render_summary
 from generation.topics import clusters, plane
 from generation.vectors import (
@@ -32,12 +33,15 @@ from generation.vectors import (
     vectors,
     vendi,
 )
+from hybridtune.cli.plan import Load, cost, loads_table
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, load_domain
+from hybridtune.manifest import Manifest
+from hybridtune.progress import Reporter
 from hybridtune.records import Message, Persona, Session, read_json, read_jsonl, write_jsonl
 from hybridtune.runs import Run
 from hybridtune.scripted.answer import answer
-from hybridtune.steps import role_part
+from hybridtune.steps import role_part, run_steps
 
 ONE = Counter({3: 4, 5: 1, 9: 2})
 OTHER = Counter({2: 1, 5: 3, 8: 5})
@@ -413,6 +417,18 @@ async def test_cost_is_tokens_by_price(tmp_path: Path) -> None:
     assert write_report(run, pack)["cost"] is None
 
 
+def test_the_plan_estimates_what_priced_roles_cost() -> None:
+    experiment = priced()
+    load = Load("teacher", calls=3, prompt_tokens=2_000_000, completion_tokens=500_000)
+    assert cost(experiment, load) == "8.00 EUR"
+    assert cost(priced(prices=None), load) is None
+    table = loads_table(experiment, [load])
+    assert [column.header for column in table.columns][-1] == "cost, estimated"
+    assert [column.header for column in loads_table(priced(prices=None), [load]).columns][-1] == (
+        "completion tokens"
+    )
+
+
 def test_prices_change_neither_answers_nor_what_was_asked_before() -> None:
     free, dear = priced(prices=None), priced()
     assert role_part(free, "teacher") == role_part(dear, "teacher")
@@ -485,3 +501,40 @@ async def test_two_thousand_scenarios_meet_every_quota_exactly(tmp_path: Path) -
     for axis in shown:
         found = Counter(str(each.persona[axis]) for each in personas)
         assert found == {value: each["quota"] for value, each in table["axes"][axis].items()}
+
+
+@pytest.mark.slow
+def test_the_report_is_a_step_that_follows_the_sessions(tmp_path: Path) -> None:
+    settings = {"sessions": 3, "min_exchanges": 6, "max_exchanges": 6}
+    run, therapy, told = run_of(tmp_path, **settings), load_domain("therapy"), Telling()
+    run_steps(steps(run, therapy), Manifest(run.path), told)
+    assert told.ran() == ["generation", "generation:report"]
+    files = {path.name: path.read_bytes() for path in run.generation.glob("*.*")}
+    assert {"report.html", "DATASET_CARD.md", "timing.json"} <= files.keys()
+    assert json.loads(files["timing.json"])["request_seconds"] > 0
+    assert json.loads(files["timing.json"])["wall_seconds_of_last_process"] > 0
+    run_steps(steps(run, therapy), Manifest(run.path), told)
+    assert told.ran() == []
+    # A report that is gone is counted again from the rows, and completed and drawn again.
+    (run.generation / "report.json").unlink()
+    run_steps(steps(run, therapy), Manifest(run.path), told)
+    assert told.ran() == ["generation", "generation:report"]
+    again = {path.name: path.read_bytes() for path in run.generation.glob("*.*")}
+    for name in ("report.json", "report.html", "DATASET_CARD.md"):
+        assert again[name] == files[name], name
+
+
+class Telling(Reporter):
+    """Keeps what steps are said to run."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(file=io.StringIO()))
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def ran(self) -> list[str]:
+        found = [text.split("]")[1].split("[")[0] for text in self.said if "up to date" not in text]
+        self.said.clear()
+        return found
