@@ -193,8 +193,9 @@ class Production:
 
         async def write(item: tuple[Row, str]) -> None:
             row, fingerprint = item
-            await self.store.put(await self.write_row(row, 1), fingerprint)
-            follower.done(row.index)
+            outcome = await self.write_row(row, 1)
+            await self.store.put(outcome, fingerprint)
+            follower.done(row.index, outcome)
             follower.go_on()
 
         await in_flight(missing(), write, self.width)

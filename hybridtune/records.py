@@ -26,8 +26,8 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def line(self) -> str:
-        """The record as one line of JSON, without the newline."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, allow_nan=False)
+        """The record as one line of JSON, without the newline; what is no number becomes null."""
+        return self.model_dump_json()
 
 
 class Message(Record):

@@ -89,7 +89,7 @@ def test_a_decision_holds_for_its_text_alone(tmp_path: Path) -> None:
         (lambda lines: [*lines, lines[-1]], 4),
         (lambda lines: [lines[0], lines[1][:40], lines[2]], 2),
         (lambda lines: [lines[0], "", *lines[1:]], 2),
-        (lambda lines: [lines[0], lines[1].replace('"n": 2', '"n": 7'), lines[2]], 2),
+        (lambda lines: [lines[0], lines[1].replace('"n":2', '"n":7'), lines[2]], 2),
         (lambda lines: [*lines[:2], lines[2].replace("reject", "undo")], 3),
     ],
 )

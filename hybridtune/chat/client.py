@@ -224,7 +224,7 @@ class Client:
         timeout = aiohttp.ClientTimeout(total=self.endpoint.limits.timeout_s)
         try:
             async with self.http.post(url, data=body, headers=headers, timeout=timeout) as response:
-                text = await response.text(errors="replace")
+                text = (await response.read()).decode(errors="replace")
                 self.responses += 1
                 status, after = response.status, response.headers.get("Retry-After")
         except TimeoutError:
