@@ -67,7 +67,10 @@ PACK = {
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Domain:
-    folder = tmp_path / "boats"
+    return boats(tmp_path / "boats")
+
+
+def boats(folder: Path) -> Domain:
     for name, text in PACK.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -14,12 +14,12 @@ import pytest
 from aiohttp import web
 from fake_server import FakeServer, failure, fake_server
 from fault_server import Faults, FaultServer, fault_server
-from test_generation_faults import PACK, STAGE, calls_of, dataset, generated, run_of
+from test_generation_faults import STAGE, boats, calls_of, dataset, generated, run_of
 
 from generation.cluster import cluster
 from hybridtune.domain import Domain
 from hybridtune.errors import StageError
-from hybridtune.records import read_json, write_json, write_jsonl
+from hybridtune.records import read_json, write_json
 from hybridtune.runs import Run
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'hybridtune[ray]'")
@@ -32,12 +32,7 @@ RAY = {"engine": "ray", "ray": {"workers": 2, "cpus_per_worker": 0.5}}
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Domain:
-    folder = tmp_path / "boats"
-    for name, text in PACK.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    write_jsonl(folder / "scenarios" / "evaluation.jsonl", [])
-    return Domain(folder)
+    return boats(tmp_path / "boats")
 
 
 def workers() -> list[int]:
@@ -113,7 +108,9 @@ async def test_a_killed_driver_goes_on_where_it_was(pack: Domain, tmp_path: Path
         assert not workers()
         again = await in_a_process(run, pack)
         assert await again.wait() == 0
-        assert server.counts["repeated"] <= LIMITS["max_concurrency"]
+        # The cache dies with the driver, the workers a moment later: besides what was in flight,
+        # each of them loses the answers that were on their way to the cache.
+        assert server.counts["repeated"] <= 2 * LIMITS["max_concurrency"]
     assert dataset(run) == files
 
 
