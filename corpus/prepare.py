@@ -98,7 +98,7 @@ def prepare(transcript: Transcript, recipe: Recipe) -> Prepared:
     """Turn a transcript into a session, or say why not."""
     result = Prepared(recipe.session_id(transcript), transcript.name)
     steps: Counter[str] = Counter()
-    utterances = trimmed(transcript, steps, result)
+    utterances = trimmed(transcript, steps, recipe, result)
     if recipe.settings.deidentify.enabled:
         utterances = deidentified(utterances, recipe, result)
     trial = None
@@ -123,9 +123,11 @@ def prepare_attributed(waiting: Prepared, trial: Attempt, recipe: Recipe) -> Pre
     return finish(waiting.pending, trial.utterances, waiting.steps, trial, recipe, result)
 
 
-def trimmed(transcript: Transcript, steps: Counter[str], result: Prepared) -> list[Utterance]:
+def trimmed(
+    transcript: Transcript, steps: Counter[str], recipe: Recipe, result: Prepared
+) -> list[Utterance]:
     """Cut narration off the edges; what looks like it in the middle is flagged."""
-    if transcript.kind == "qa":
+    if transcript.kind == "qa" or not recipe.spoken:
         return list(transcript.utterances)
     done = trim(transcript.utterances)
     for rule, count in done.cut.items():
@@ -179,7 +181,7 @@ def finish(
     result: Prepared,
 ) -> Prepared:
     """From utterances with speakers to a checked session."""
-    said = clean_all(utterances, steps)
+    said = clean_all(utterances, steps, spoken=recipe.spoken)
     known = recipe.known_to(transcript)
     try:
         roles = attribute([(each.speaker, each.text) for each in said], known)

@@ -42,6 +42,11 @@ class Recipe:
     salt: bytes
     decisions: Mapping[str, ReviewEvent] = field(default_factory=dict)
 
+    @property
+    def spoken(self) -> bool:
+        """Whether the words were spoken, and so hold what only speech and its transcribers do."""
+        return self.settings.cleaning == "spoken"
+
     def known_to(self, transcript: Transcript) -> dict[str, Part]:
         """The labels that tell a part, those of the transcript's own format included."""
         own = {normalise(label): part for label, part in transcript.parts.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from corpus.backchannels import is_back_channel
-from corpus.clean import clean, has_words
+from corpus.clean import Cleaned, clean, has_words
 from corpus.history import History, TurnHistory
 from corpus.labels import normalise
 from corpus.recipe import Recipe
@@ -61,11 +61,13 @@ def carry_speakers(utterances: Sequence[Utterance], steps: Counter[str]) -> list
     return carried
 
 
-def clean_all(utterances: Sequence[Utterance], steps: Counter[str]) -> list[Said]:
-    """Clean each utterance; those without a word are dropped and counted."""
+def clean_all(
+    utterances: Sequence[Utterance], steps: Counter[str], *, spoken: bool = True
+) -> list[Said]:
+    """Clean each utterance that was spoken; those without a word are dropped and counted."""
     said: list[Said] = []
     for each in utterances:
-        done = clean(each.text)
+        done = clean(each.text) if spoken else Cleaned(each.text.strip(), {})
         if has_words(done.text):
             said.append(Said(each, done.text, done.steps))
         else:
@@ -131,7 +133,7 @@ def make_session(
         if (part := roles.parts[each.speaker]) in ROLES
     ]
     steps["other_speakers"] += len(said) - len(lines)
-    turns, counted = make_turns(lines, recipe.settings.disfluencies)
+    turns, counted = make_turns(lines, recipe.settings.disfluencies if recipe.spoken else "keep")
     if not turns:
         raise LeftOut("nobody says a word")
     steps.update(counted)

@@ -133,6 +133,9 @@ class CorpusSettings(Settings):
     """How the files are written; `auto` looks at each."""
     table: TableSettings = TableSettings()
     """Columns of tables."""
+    cleaning: Literal["spoken", "written"] = "spoken"
+    """`spoken` takes a transcriber's notes, narration and debris of speech out; `written` leaves
+    every word as it is, for code, queries and chats that nobody spoke."""
     disfluencies: Literal["keep", "light", "medium"] = "light"
     """`light` takes fillers and stutters out of counselor turns, `medium` also short repetitions;
     the patient's stay."""
