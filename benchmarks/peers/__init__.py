@@ -1,0 +1,1 @@
+"""The work of `benchmarks.generation` by other pipelines, each in an environment of its own."""
