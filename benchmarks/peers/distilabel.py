@@ -2,8 +2,9 @@
 
     /path/to/its/python benchmarks/peers/distilabel.py URL ROWS FOLDER
 
-Its client takes no JSON Schema as `response_format`, so the body gets it as an extra field. One task
-a step reads what the step before wrote. Batches as large as the server has slots, as its concurrency is theirs.
+Its client takes no JSON Schema as `response_format`, so the body gets it as an extra field. One
+task a step reads what the step before wrote. Batches are as large as the server has slots, as its
+concurrency is theirs.
 """
 
 import json
