@@ -77,8 +77,9 @@ class Outputs:
     ) -> None:
         self.run, self.head = run, head
         log = run.generation / "reviews.jsonl"
-        self.people = People(ReviewLog(log), standards)
+        # Before it is read: a decision that comes in between makes the stage stale, and is not lost.
         self.head |= {"reviews_sha256": digest(log)}
+        self.people = People(ReviewLog(log), standards)
         coverage = Coverage(domain, run.experiment.generation, run.corpus / "real.jsonl")
         self.report, self.spent = Report(standards.held_out, coverage), Spent()
         self.stack = ExitStack()

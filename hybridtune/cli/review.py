@@ -176,8 +176,7 @@ def put_into_effect(queue: Queue) -> None:
     """
     run, domain = queue.run, queue.domain
     with lock_run(run.path):
-        manifest, log = Manifest(run.path), run.generation / "reviews.jsonl"
-        report = run.generation / "report.json"
+        manifest, report = Manifest(run.path), run.generation / "report.json"
         before = read_json(report)["reviews_sha256"]
         known = manifest.steps.get("generation", {}).get("fingerprint")
         current = known == fingerprint_with(run, domain, before)
@@ -185,7 +184,7 @@ def put_into_effect(queue: Queue) -> None:
         if current:
             (step,) = steps(run, domain)[:1]
             manifest.steps["generation"] |= {
-                "fingerprint": fingerprint_with(run, domain, digest(log)),
+                "fingerprint": fingerprint_with(run, domain, read_json(report)["reviews_sha256"]),
                 "outputs": {str(path.relative_to(run.path)): digest(path) for path in step.outputs},
             }
             manifest.save()
