@@ -77,7 +77,7 @@ class Outputs:
     ) -> None:
         self.run, self.head = run, head
         log = run.generation / "reviews.jsonl"
-        # Before it is read: a decision that comes in between makes the stage stale, and is not lost.
+        # Before it is read: a decision in between makes the stage stale, and is not lost.
         self.head |= {"reviews_sha256": digest(log)}
         self.people = People(ReviewLog(log), standards)
         coverage = Coverage(domain, run.experiment.generation, run.corpus / "real.jsonl")
