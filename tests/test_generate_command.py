@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +13,9 @@ from generation.meter import Meter
 from generation.show import chains, spent_on
 from hybridtune.cli.app import app
 from hybridtune.cli.generate import extrapolated
+from hybridtune.cli.options import ENGINES
 from hybridtune.config import load_experiment
+from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import HOME
 from hybridtune.errors import ConfigError, InputError
 from hybridtune.records import read_json
@@ -100,6 +103,12 @@ def test_overrides_of_a_run_folder_are_refused(tmp_path: Path) -> None:
     hybridtune("generate", DEMO, *FEW, "--run", str(run), "--preview", "1")
     with pytest.raises(InputError, match="keeps the configuration that it was made with"):
         hybridtune("generate", str(run), *FEW)
+
+
+def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--engine: no engine 'slurm' \(one of local, ray\)"):
+        hybridtune("generate", DEMO, *FEW, "--run", str(tmp_path / "run"), "--engine", "slurm")
+    assert get_args(GenerationSettings.model_fields["engine"].annotation) == ENGINES
 
 
 def test_a_teacher_without_its_key_is_refused_before_anything_starts(tmp_path: Path) -> None:
