@@ -88,9 +88,12 @@ class Queue:
         Raises:
             InputError: there is no such draft.
         """
+        rows = self.run.generation / "rows.sqlite"
         try:
+            if not rows.is_file():  # opening it would make one
+                raise KeyError(name)
             row = int(name.split("-")[1]) - 1
-            with RowStore(self.run.generation / "rows.sqlite") as store:
+            with RowStore(rows) as store:
                 takes = [take for chain in store.get(row).chains for take in chain.takes]
             return next(take for take in takes if take.draft.id == name)
         except (ValueError, IndexError, KeyError, StopIteration):
