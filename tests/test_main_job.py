@@ -65,7 +65,7 @@ def test_run_again_is_up_to_date(demo_run: Path, overrides: tuple[str, ...]) -> 
     done = subprocess.run(
         small_demo(demo_run, *overrides), cwd=HOME, capture_output=True, text=True, check=True
     )
-    assert done.stderr.count("up to date") == 7
+    assert done.stderr.count("up to date") == 8
     assert json.loads(before)["steps"] == read_json(demo_run / "manifest.json")["steps"]
 
 
