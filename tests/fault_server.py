@@ -129,7 +129,7 @@ def instance(schema: Mapping[str, Any], drawn: random.Random, place: int = 0) ->
         return [instance(schema["items"], drawn, place) for place in range(size)]
     if kind == "integer":
         # A rank that most rubrics would accept.
-        return max(schema["minimum"], schema["maximum"] - drawn.randrange(3))
+        return max(schema.get("minimum", 1), schema.get("maximum", 10) - drawn.randrange(3))
     return words(drawn)
 
 

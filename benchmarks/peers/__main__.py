@@ -5,7 +5,10 @@
 Writes `benchmarks/results/generation-peers.json`: seconds of the whole process, times the bare
 loop, CPU milliseconds a request, peak memory of the largest process, and versions. The names are
 those of the scripts beside this file; each says how its pipeline is set up. A peer that fails is in
-the results with its last line.
+the results with its last line and no figures.
+
+Data Designer counts tokens with a table that it would fetch; without a network its retries would be
+measured instead of its work, so it gets a table of single bytes.
 """
 
 import argparse
@@ -28,7 +31,6 @@ from hybridtune.serving.process import free_port
 
 RESULTS = HOME / "benchmarks/results/generation-peers.json"
 PACKAGES = {
-    "curator": "bespokelabs-curator",
     "data_designer": "data-designer",
     "distilabel": "distilabel",
 }
@@ -48,12 +50,13 @@ def timed(command: list[str], rows: int) -> dict[str, Any]:
         seconds = time.monotonic() - started
         said.seek(0)
         words = said.read().decode(errors="replace").strip().splitlines()
-    figures: dict[str, Any] = {
+    if status:  # what a process took that did not do the work says nothing about the work
+        return {"failed": " ".join(words[-1:])[:300] or f"exit {process.returncode}"}
+    return {
         "seconds": seconds,
         "cpu_ms_per_request": 1000 * (used.ru_utime + used.ru_stime) / (STEPS * rows),
         "peak_mb": used.ru_maxrss / 1024,
     }
-    return figures if not status else {**figures, "failed": " ".join(words[-1:])[:300]}
 
 
 def version(python: str, name: str) -> str:
@@ -121,7 +124,8 @@ def measure_all(url: str, rows: int, pythons: dict[str, str]) -> dict[str, Any]:
             found[name] = timed(command, rows)
         if name in pythons:
             found[name]["version"] = version(pythons[name], name)
-        found[name]["times_bare"] = found[name]["seconds"] / found["bare"]["seconds"]
+        if "failed" not in found[name]:
+            found[name]["times_bare"] = found[name]["seconds"] / found["bare"]["seconds"]
         print(name, json.dumps(found[name]), file=sys.stderr)
     return found
 

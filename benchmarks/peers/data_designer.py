@@ -2,9 +2,8 @@
 
     /path/to/its/python benchmarks/peers/data_designer.py URL ROWS FOLDER
 
-One structured column a step. It asks for no JSON Schema of the server by itself: `extra_body` does,
-one model entry a step, and the answer comes in the fence that it looks for only if the model writes
-one; so text columns take what the schema has already put in form.
+One text column a step, with the JSON Schema in `extra_body`: of the server it asks for none by
+itself. So it validates no answer here, which favours it.
 """
 
 import json
@@ -14,6 +13,13 @@ from pathlib import Path
 
 os.environ |= {"NEMO_TELEMETRY_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
+
+import tiktoken  # type: ignore[import-not-found]  # noqa: E402
+
+# Its own table is fetched from the internet, and its retries would be measured (see `__main__.py`).
+BYTES = {bytes([number]): number for number in range(256)}
+ENCODING = tiktoken.Encoding("bytes", pat_str=r"(?s:.)", mergeable_ranks=BYTES, special_tokens={})
+tiktoken.get_encoding = lambda _: ENCODING
 
 import data_designer.config as dd  # type: ignore[import-not-found]  # noqa: E402
 from data_designer.interface import DataDesigner  # type: ignore[import-not-found]  # noqa: E402
