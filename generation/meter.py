@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
+from hybridtune.errors import AnswerError
 
 
 class Spent:
@@ -52,10 +53,15 @@ class Meter:
         return f"{self.fresh_tokens / max(1e-9, time.monotonic() - self.started):,.0f} tokens/s"
 
     async def complete(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; a failed one costs nothing that is known."""
-        reply = await self.model.complete(request)
+        """Answer one request; what came in vain counts, what never came is not known."""
+        try:
+            reply = await self.model.complete(request)
+        except AnswerError as error:
+            if error.spent:
+                self.spent.add({request.task: error.spent})
+            raise
         spent = self.spent.of(request.task)
-        spent["calls"] += 1
+        spent["calls"] += reply.tries
         spent["prompt_tokens"] += reply.prompt_tokens
         spent["completion_tokens"] += reply.completion_tokens
         self.fresh_tokens += 0 if reply.cached else reply.completion_tokens

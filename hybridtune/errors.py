@@ -4,6 +4,8 @@
 it. `ServerError` and `CallError` tell of a model server. Everything else that escapes is our bug.
 """
 
+from collections.abc import Mapping
+
 
 class HybridtuneError(Exception):
     """Base of all errors that end a command with one clear line instead of a traceback."""
@@ -69,4 +71,13 @@ class CallError(HybridtuneError, RuntimeError):
 
 
 class AnswerError(CallError):
-    """Answers came, but none that could be used: invalid, cut off or empty."""
+    """Answers came, but none that could be used: invalid, cut off or empty.
+
+    Args:
+        what: the reason, free of keys and other secrets.
+        spent: what they cost: `calls`, `prompt_tokens` and `completion_tokens`.
+    """
+
+    def __init__(self, what: str, *, spent: Mapping[str, int] | None = None) -> None:
+        self.spent = spent or {}
+        super().__init__(what)

@@ -25,6 +25,7 @@ from fake_server import (
     slowly,
 )
 
+from generation.meter import Meter
 from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
@@ -299,13 +300,17 @@ async def test_json_is_asked_for_again_with_the_error(tmp_path: Path) -> None:
     assert "cut off at the token limit" in told[2]
     assert server.bodies[2]["messages"][-2]["content"] == '{"score": 70}'
     assert [len(body["messages"]) for body in server.bodies] == [1, 3, 3, 3]
+    assert (reply.tries, reply.prompt_tokens, reply.completion_tokens) == (4, 40, 12)
 
 
 async def test_reasks_are_bounded_and_usage_counts_each(tmp_path: Path) -> None:
     async with fake_server(in_turn(*["nonsense"] * 9)) as server:
         async with client_of(server, tmp_path) as client:
+            meter = Meter(client)
             with pytest.raises(AnswerError, match=r"judge: no usable answer in 3 tries: .*no JSON"):
-                await client.complete(asking(schema=SCHEMA, seed=5))
+                await meter.complete(asking(schema=SCHEMA, seed=5))
+            spent = {"calls": 3, "prompt_tokens": 30, "completion_tokens": 9}
+            assert meter.spent.counts() == {"judge": spent}
         async with client_of(server, tmp_path, role="patient") as client:
             await client.complete(asking("other"))
             await client.complete(asking("other"))

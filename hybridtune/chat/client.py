@@ -7,8 +7,9 @@ On aiohttp, because a request costs it a twentieth of the CPU that the vendor's 
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -109,20 +110,31 @@ class Client:
     async def complete(self, request: ChatRequest) -> ChatReply:
         """Answer one request; JSON is validated and re-asked a bounded number of times."""
         messages = request.messages
-        problem = ""
+        problem, spent = "", Counter[str]()
         for reask in range(request.reasks + 1 if request.schema is not None else 1):
             reply = await self._ask(request, messages, reask)
             if request.schema is None:
                 return reply
+            spent["calls"] += 1
+            spent["prompt_tokens"] += reply.prompt_tokens
+            spent["completion_tokens"] += reply.completion_tokens
             try:
                 if reply.finish_reason == "length":
                     raise ValueError("it was cut off at the token limit; be briefer")
-                return ChatReply(**{**vars(reply), "data": parse_json(reply.text, request.schema)})
+                data = parse_json(reply.text, request.schema)
+                return replace(
+                    reply,
+                    data=data,
+                    tries=spent["calls"],
+                    prompt_tokens=spent["prompt_tokens"],
+                    completion_tokens=spent["completion_tokens"],
+                )
             except ValueError as error:
                 problem = str(error)
                 messages = (*request.messages, *correction(reply.text, problem))
         raise AnswerError(
-            f"{request.task}: no usable answer in {request.reasks + 1} tries: {problem}"
+            f"{request.task}: no usable answer in {request.reasks + 1} tries: {problem}",
+            spent=spent,
         )
 
     async def _ask(

@@ -43,10 +43,11 @@ class ChatReply:
         text: as the model wrote it.
         data: the parsed and validated JSON, where the request had a schema.
         finish_reason: "stop", "length" or what else the server says.
-        prompt_tokens: as counted by the server.
-        completion_tokens: as counted by the server.
+        prompt_tokens: as counted by the server, over all tries.
+        completion_tokens: as counted by the server, over all tries.
         call_id: the request's key in `calls.sqlite` (of the last try, where it was re-asked).
         cached: whether the answer came from there.
+        tries: how often it was asked for until it fitted the schema.
     """
 
     text: str
@@ -56,6 +57,7 @@ class ChatReply:
     call_id: str
     cached: bool
     data: Any = None
+    tries: int = 1
 
 
 class ChatModel(Protocol):
