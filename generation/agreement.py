@@ -50,17 +50,20 @@ class Agreement:
 
 
 def agreement(queue: Queue) -> Agreement:
-    """Count decisions of the list against the rules' own."""
+    """Count decisions of the list against the rules' own.
+
+    Of each reviewer the first decision about a draft counts, also one taken back: later ones may
+    have been made with the rules' scores in sight.
+    """
     decided, blind, agree = Counter[str](), Counter[str](), Counter[str]()
     listed = queue.waiting()
+    first = queue.first_decisions()
     for each in listed:
-        if each.decision is None:
-            continue
-        who = each.decision.reviewer
-        decided[who] += 1
-        if each.blind:
-            blind[who] += 1
-            agree[who] += TAKEN[each.decision.action] == (each.review.status == "accepted")
+        for event in first.get((each.review.session, each.review.text_sha256), {}).values():
+            decided[event.reviewer] += 1
+            if each.blind:
+                blind[event.reviewer] += 1
+                agree[event.reviewer] += TAKEN[event.action] == (each.review.status == "accepted")
     rows = (Row(who, decided[who], blind[who], agree[who]) for who in sorted(decided))
     waiting = sum(each.decision is None for each in listed)
     return Agreement(tuple(rows), len(listed), waiting)

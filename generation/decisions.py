@@ -1,15 +1,16 @@
 """What becomes of the drafts of a scenario: which one is the best, and the rules' decision on each.
 
-Of several drafts the best by checks and rank goes on, unless it is like an earlier session: then
-the next best does. The others are rejected as outranked, and stay in the files.
+Of several drafts the best by checks, floors, evidence and rank goes on, unless it is like an
+earlier session: then the next best does. What else could have been taken is rejected as outranked,
+and all stay in the files.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from generation.people import Said
-from generation.review import PERSON, Review, mean_rank, review
+from generation.people import HARD, Said
+from generation.review import PERSON, Review, Status, approval, mean_rank, review, verdict
 from generation.rows import Chain, Take, with_checks
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Session
@@ -48,25 +49,26 @@ def decide(
     best: str | None = None
     found: dict[str, Decided] = {}
     written = {take.draft.id: take for take in chain.takes}
-    heard = sorted(map(said, chain.takes), key=worth, reverse=True)
+    heard = sorted(map(said, chain.takes), key=lambda each: worth(each, settings), reverse=True)
     for each in heard:
-        draft, problem = each.take.draft, each.take.problem
+        draft, problem, like = each.take.draft, each.take.problem, None
         if each.verdict == "left":
             problem = (PERSON, each.why)
-        elif problem is None and best is not None:
+        elif problem is None and best is not None and worthy(each, settings):
             problem = ("outranked", f"{best} is the better one")
-        elif problem is None and (like := nearest(draft)) and not each.verdict:
-            problem = like
         elif problem is None:
-            best = draft.id
-            draft = with_checks(draft, [] if each.verdict else ["near_duplicate"])
-        decision = review(draft, problem, each.take.ranking, settings)
+            like = nearest(draft)
+            problem = None if like and may_be_like(each, like) else like
+            if problem is None:
+                best = draft.id if worthy(each, settings) else best
+                draft = with_checks(draft, [] if each.verdict else ["near_duplicate"])
         if best == draft.id and each.verdict:
-            update = {"status": "accepted", "by": PERSON, "reason": PERSON, "detail": each.why}
-            decision = decision.model_copy(update=update)
+            decision = approval(draft, each.take.ranking, each.why)
+        else:
+            decision = review(draft, problem, each.take.ranking, settings)
         if each.verdict:
             rule = written[draft.id]
-            ruled = review(rule.draft, rule.problem, rule.ranking, settings)
+            ruled = review(rule.draft, rule.problem or like, rule.ranking, settings)
             decision = decision.model_copy(update={"rule": ruled})
         draft_taken = with_ranking(each.take, draft) if taken(decision, settings) else None
         kept = each.take.model_copy(update={"draft": draft, "problem": problem})
@@ -74,11 +76,28 @@ def decide(
     return [found[take.draft.id] for take in chain.takes]
 
 
-def worth(said: Said) -> tuple[bool, bool, float]:
-    """What a person took goes first, then what passed the checks; of equals, the higher rank."""
-    take = said.take
-    mean = mean_rank(take.ranking) if take.ranking else None
-    return said.verdict == "taken", take.problem is None, -math.inf if mean is None else mean
+def may_be_like(said: Said, like: tuple[str, str]) -> bool:
+    """Whether a person saw the words as they are and took them, and was free to."""
+    return said.verdict == "taken" and said.action != "edit" and like[0] not in HARD
+
+
+def standing(said: Said, settings: GenerationSettings) -> Status:
+    """What the rules make of a draft on its own; of what a person took, nothing."""
+    if said.verdict == "taken":
+        return "accepted"
+    return verdict(said.take.problem, said.take.ranking, settings)[0]
+
+
+def worthy(said: Said, settings: GenerationSettings) -> bool:
+    """Whether a draft could be taken, were it the only one."""
+    return standing(said, settings) != "rejected"
+
+
+def worth(said: Said, settings: GenerationSettings) -> tuple[bool, int, float]:
+    """What a person took goes first, then by the rules' decision; of equals, the higher rank."""
+    mean = mean_rank(said.take.ranking) if said.take.ranking else None
+    place = ("rejected", "flagged", "accepted").index(standing(said, settings))
+    return said.verdict == "taken", place, -math.inf if mean is None else mean
 
 
 def taken(decision: Review, settings: GenerationSettings) -> bool:

@@ -116,13 +116,17 @@ def run(connection: Any, query: str) -> dict[str, Any]:
 
 def summary(result: Any) -> dict[str, Any]:
     """How many rows, whether they hold anything, and a digest that their order does not change."""
-    rows, total, found = 0, 0, False
+    rows, total, told, counted = 0, 0, False, False
     while result.has_next():
         row = result.get_next()
         rows += 1
-        found = found or rows > 1 or any(value not in (None, 0, []) for value in row)
+        values = [value for value in row if value is not None and value != []]
+        told = told or bool(values)
+        counted = counted or any(isinstance(value, bool) or value != 0 for value in values)
         content = json.dumps(row, sort_keys=True, default=str).encode()
         total += int.from_bytes(hashlib.sha256(content).digest())
+    # A count of nothing is one row with a nought; among several rows, a nought is a value.
+    found = counted if rows == 1 else told
     return {"rows": rows if found else 0, "sha256": f"{total % 2**256:064x}"}
 
 

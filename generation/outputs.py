@@ -80,8 +80,10 @@ class Outputs:
         # Before it is read: a decision in between makes the stage stale, and is not lost.
         self.head |= {"reviews_sha256": digest(log)}
         self.people = People(ReviewLog(log), standards)
-        coverage = Coverage(domain, run.experiment.generation, run.corpus / "real.jsonl")
-        self.report, self.spent = Report(standards.held_out, coverage), Spent()
+        settings = run.experiment.generation
+        coverage = Coverage(domain, settings, run.corpus / "real.jsonl")
+        self.report = Report(standards.held_out, coverage, settings.best_of)
+        self.spent = Spent()
         self.stack = ExitStack()
         self.next, self.drafts = 0, count()
 

@@ -3,7 +3,6 @@
 Reads the pack's `session_plan.yaml`; a pack without one has no plan.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -74,11 +73,6 @@ def phases_for(domain: Domain, exchanges: int) -> tuple[Phase, ...]:
         phases.append(Phase(name, count, first, first + count - 1, **said))
         first += count
     return tuple(phases)
-
-
-def phase_at(phases: Sequence[Phase], exchange: int) -> Phase | None:
-    """The phase that an exchange, counted from 1, is in."""
-    return next((each for each in phases if each.first <= exchange <= each.last), None)
 
 
 def load_plan(domain: Domain) -> dict[str, PhaseSettings]:

@@ -58,7 +58,6 @@ class Queue:
     def waiting(self) -> list[Waiting]:
         """Flagged drafts in order of doubt, and blind ones among them, in a fixed order."""
         settings, seed = self.run.experiment.generation, self.run.experiment.seed
-        events = self.log.decisions()
         flagged: list[tuple[float, str, Review]] = []
         sure: list[tuple[str, Review]] = []
         for review in self.rules():
@@ -71,7 +70,20 @@ class Queue:
         blind = heapq.nsmallest(settings.blind_reviews, sure, key=lambda each: each[0])
         listed = [(review, False) for _, _, review in sorted(flagged, key=lambda each: each[:2])]
         mixed = spread(listed, [(review, True) for _, review in blind])
-        return [Waiting(review, hidden, events.get(review.session)) for review, hidden in mixed]
+        # A decision about other words than those of today is none.
+        return [
+            Waiting(each, hidden, self.log.standing(each.session, each.text_sha256))
+            for each, hidden in mixed
+        ]
+
+    def first_decisions(self) -> dict[tuple[str, str], dict[str, ReviewEvent]]:
+        """By draft and digest of its words: the first decision of each reviewer."""
+        first: dict[tuple[str, str], dict[str, ReviewEvent]] = {}
+        for event in self.log.events():
+            if event.action != "undo":
+                named = first.setdefault((event.subject, event.text_sha256), {})
+                named.setdefault(event.reviewer, event)
+        return first
 
     def rules(self) -> Iterator[Review]:
         """What the rules say of each draft, whatever people said since.
@@ -119,11 +131,9 @@ class Queue:
         take = self.take(name)
         if decision == "reject" and not reason.strip():
             raise InputError("a rejection needs its reason", where=name, fix="--reason '...'")
-        if decision == "accept" and take.problem and take.problem[0] in HARD:
+        if decision == "accept" and (problem := self.hard(name)):
             raise InputError(
-                f"cannot be accepted: {take.problem[1]}",
-                where=name,
-                fix="what is near to an evaluation scenario would spoil the comparison",
+                f"cannot be accepted: {problem}", where=name, fix="edit it, or leave it out"
             )
         return self.log.append(
             name,
@@ -133,6 +143,11 @@ class Queue:
             text_sha256=text_digest(take.draft),
             messages=self.checked(take, messages or ()) if decision == "edit" else None,
         )
+
+    def hard(self, name: str) -> str | None:
+        """What no approval can overrule, in a draft; None where there is nothing such."""
+        ruled = (each for each in self.rules() if each.session == name)
+        return next((each.detail for each in ruled if each.reason in HARD), None)
 
     def checked(self, take: Take, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """The messages of an edit, if they may be taken."""

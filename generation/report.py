@@ -20,8 +20,8 @@ KINDS: tuple[Kind, ...] = ("persona", "scenario", "draft", "ranking")
 class Report:
     """All counts; who wrote and what it cost is added by the stage."""
 
-    def __init__(self, held_out: HeldOut, coverage: Coverage) -> None:
-        self.coverage = coverage
+    def __init__(self, held_out: HeldOut, coverage: Coverage, best_of: int = 1) -> None:
+        self.coverage, self.best_of = coverage, best_of
         self.asked: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -60,8 +60,8 @@ class Report:
         self.failed += lost
         self.asked["persona"] += 1
         self.asked["scenario"] += len(outcome.chains)
-        self.asked["draft"] += len(takes) + lost["draft"]
-        self.asked["ranking"] += sum(take.ranking is not None for take in takes)
+        self.asked["draft"] += len(outcome.chains) * self.best_of
+        self.asked["ranking"] += sum(take.problem is None for take in takes)
         self.first_failure = self.first_failure or next(iter(failures), None)
 
     def count_decisions(self, decided: Sequence[Decided]) -> None:

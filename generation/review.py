@@ -34,6 +34,19 @@ class Review(Record):
     rule: "Review | None" = None
 
 
+def approval(draft: Session, ranking: Judgment | None, why: str) -> Review:
+    """What a person took: with the mean of its ranking, where these words have one."""
+    return Review(
+        session=draft.id,
+        status="accepted",
+        by=PERSON,
+        reason=PERSON,
+        detail=why,
+        text_sha256=text_digest(draft),
+        mean=mean_rank(ranking) if ranking else None,
+    )
+
+
 def review(
     draft: Session,
     problem: tuple[str, str] | None,

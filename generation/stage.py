@@ -18,16 +18,17 @@ row that is in the store is not asked for again; within a row the request cache 
 answered before.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+from rich.markup import escape
 
 from generation.bars import Bars, bars
 from generation.checks import load_standards
@@ -38,6 +39,7 @@ from generation.meter import Meter, Spent
 from generation.outputs import Outputs, head_of
 from generation.overlap import held_out_path, load_held_out
 from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
+from generation.report import Report
 from generation.rows import Outcome, Work, together, without_persona, write_row
 from generation.store import RowStore
 from generation.writer import Writer
@@ -81,7 +83,7 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
 
     Raises:
         ServerError: the teacher's server cannot be used at all; what is done stays in the store.
-        StageError: fewer than a quarter of the sessions could be drafted; the failures are written.
+        StageError: see `tell_failures`; the files are written nevertheless.
         DomainError, DataError: the pack or the evaluation scenarios do not fit.
     """
     settings = run.experiment.generation
@@ -95,19 +97,35 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
     ):
         with bars(reporter, settings, meter) as shown:
             work = Work(writer, standards, shown.heard)
-            known = circumstances(run, domain, teacher)
+            known = circumstances(run, domain, teacher.description)
             async with engine(run, domain, teacher, work, meter) as write:
                 production = Production(run, store, work, write, shown, known)
                 count = await production.write_all(rows, outputs)
         for outcome in store.outcomes(outputs.next, count):
             outputs.add(outcome)
-    report = outputs.report
-    written, asked, first = report.written["draft"], report.asked["draft"], report.first_failure
-    if first and written * 4 < asked:
-        raise StageError(
-            f"only {written} of {asked} sessions could be written; the first failure: "
-            f"{first.reason} (the same command asks only for what is missing)"
-        )
+    tell_failures(outputs.report, reporter)
+
+
+def tell_failures(report: Report, reporter: Reporter) -> None:
+    """Say what will not come; most of all is an error, so that the stage does not count as done.
+
+    Raises:
+        StageError: fewer than a quarter of the drafts, or of their rankings, have come.
+    """
+    first = report.first_failure
+    if first is None:
+        return
+    for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
+        written, asked = report.written[kind], report.asked[kind]
+        if written * 4 < asked:
+            raise StageError(
+                f"only {written} of {asked} {done}; the first failure: "
+                f"{first.reason} (the same command asks only for what is missing)"
+            )
+    reporter.say(
+        f"[yellow]{report.failed.total()} records failed[/], the first for: {escape(first.reason)} "
+        "(generation/failures.jsonl; `hybridtune generate` with --force asks for them again)"
+    )
 
 
 @asynccontextmanager
@@ -129,7 +147,7 @@ def rewrite(run: Run, domain: Domain) -> None:
     """Write all files anew from the row store, with what people have decided since; asks nobody.
 
     Raises:
-        StageError: rows are missing: the stage has not ended yet.
+        StageError: rows are missing, or of other settings than the rest: the stage has not ended.
     """
     settings, folder = run.experiment.generation, run.generation
     count = -(-settings.sessions // settings.scenarios_per_persona)
@@ -138,6 +156,10 @@ def rewrite(run: Run, domain: Domain) -> None:
     with RowStore(folder / "rows.sqlite") as store:
         if store.count(count) < count:
             raise StageError("rows are missing: run `hybridtune generate` first")
+        current = store.fitting(fingerprints(run, domain, before["teacher"]))
+        if 0 < current < count:
+            what = f"{count - current} of {count} rows are of other settings than the rest"
+            raise StageError(f"{what}: run `hybridtune generate` first")
         head = head_of(run, domain, before["teacher"])
         with Outputs(run, domain, standards, head) as outputs:
             for outcome in store.outcomes(0, count):
@@ -243,8 +265,8 @@ class Production:
         return 2 * server.limits.max_concurrency * (1 + len(replicas))
 
     def fingerprint(self, row: Row) -> str:
-        """Changes when anything changes that decides this row."""
-        return sha256(self.circumstances.encode() + ROW.dump_json(row)).hexdigest()
+        """See `fingerprint_of`."""
+        return fingerprint_of(row, self.circumstances)
 
 
 async def in_flight(
@@ -259,13 +281,26 @@ async def in_flight(
     await together(worker() for _ in range(width))
 
 
-def circumstances(run: Run, domain: Domain, teacher: ChatModel) -> str:
+def fingerprints(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """The rows' numbers, and the fingerprints that they have under today's settings."""
+    known = circumstances(run, domain, teacher)
+    experiment, real = run.experiment, run.corpus / "real.jsonl"
+    for row in iter_rows(domain, experiment.generation, experiment.seed, real):
+        yield row.index, fingerprint_of(row, known)
+
+
+def fingerprint_of(row: Row, circumstances: str) -> str:
+    """Changes when anything changes that decides this row."""
+    return sha256(circumstances.encode() + ROW.dump_json(row)).hexdigest()
+
+
+def circumstances(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> str:
     """A fingerprint of everything that decides all rows alike."""
     experiment = run.experiment
     configuration = part(experiment, "generation")
     for name in OUTSIDE_ROWS:
         del configuration["generation"][name]
-    configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher.description}
+    configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher}
     held_out = held_out_path(domain, experiment.evaluation.scenarios)
     inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest)

@@ -6,7 +6,7 @@ files of the dataset are streamed from here in the order of the rows.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,12 @@ class RowStore(Database):
             (number, fingerprint),
         )
         return found.fetchone() is not None
+
+    def fitting(self, fingerprints: Iterable[tuple[int, str]]) -> int:
+        """How many rows have these fingerprints, by number."""
+        fits = "SELECT COUNT(*) FROM rows WHERE number = ? AND fingerprint = ?"
+        found = (self.database.execute(fits, line).fetchone()[0] for line in fingerprints)
+        return sum(found)
 
     async def put(self, outcome: Outcome, fingerprint: str) -> None:
         """Keep what became of a row, in place of what was known of it."""

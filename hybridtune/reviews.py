@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from hybridtune.errors import DataError
-from hybridtune.records import Message, Record, first_problem
+from hybridtune.records import Message, Record, first_problem, iter_jsonl
 
 Action = Literal["approve", "reject", "swap", "edit", "undo"]
 Clock = Callable[[], datetime]
@@ -120,6 +120,12 @@ class ReviewLog:
         self._forget()
         self._refresh()
         return self._count
+
+    def events(self) -> Iterator[ReviewEvent]:
+        """Every event in its order, also those that were taken back."""
+        self._refresh()
+        if self._count:
+            yield from iter_jsonl(self.path, ReviewEvent)
 
     def decisions(self) -> dict[str, ReviewEvent]:
         """The last decision about each subject that was not taken back."""

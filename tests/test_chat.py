@@ -153,7 +153,15 @@ async def test_broken_answers_are_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, CallError), (422, CallError), (401, ServerError), (404, ServerError)]
+    ("status", "kind"),
+    [
+        (400, CallError),
+        (422, CallError),
+        (401, ServerError),
+        (402, ServerError),
+        (403, ServerError),
+        (404, ServerError),
+    ],
 )
 async def test_what_cannot_pass_is_not_tried_again(
     tmp_path: Path, status: int, kind: type[Exception]
@@ -161,6 +169,23 @@ async def test_what_cannot_pass_is_not_tried_again(
     outcome, server = await ask_once(in_turn(failure(status, "too\nlong")), tmp_path)
     assert type(outcome) is kind
     assert f"answered {status}: too long" in str(outcome)
+    assert len(server.bodies) == 1
+
+
+async def test_a_request_refused_among_others_is_one_request(tmp_path: Path) -> None:
+    behave = in_turn(GOOD, failure(403, "content policy"), GOOD)
+    async with fake_server(behave) as server, client_of(server, tmp_path) as client:
+        await client.complete(asking("one"))
+        with pytest.raises(CallError, match="403: content policy") as caught:
+            await client.complete(asking("two"))
+        assert not isinstance(caught.value, ServerError)
+        await client.complete(asking("three"))
+    assert len(server.bodies) == 3
+
+
+async def test_no_credit_is_not_waited_for(tmp_path: Path) -> None:
+    outcome, server = await ask_once(in_turn(failure(429, "insufficient_quota")), tmp_path)
+    assert type(outcome) is ServerError
     assert len(server.bodies) == 1
 
 

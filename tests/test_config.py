@@ -208,6 +208,9 @@ def test_overrides(tmp_path: Path) -> None:
         ("training.stf.x=1", "--set training.stf.x: unknown key 'training.stf'"),
         ("evaluatoin.count=4", "unknown key 'evaluatoin' (did you mean 'evaluation'?)"),
         ("roles.judge.api_key_env=KEY", "needs base_url"),
+        ("servers.vllm.env.HF_TOKEN=hf_x", "HF_TOKEN looks like a secret"),
+        ("training.env.WANDB_API_KEY=x", "WANDB_API_KEY looks like a secret"),
+        ("roles.judge.sampling.extra.api_key=x", "api_key looks like a secret"),
     ],
 )
 def test_overrides_that_do_not_fit(tmp_path: Path, override: str, words: str) -> None:

@@ -55,6 +55,8 @@ def credulous(monkeypatch: pytest.MonkeyPatch) -> None:
         ("error", "MATCH (s:Station) WHERE s.docks = $least RETURN s.name"),
         ("empty", "MATCH (s:Station) WHERE s.docks > 1000 RETURN s.name"),
         ("empty", "MATCH (s:Station) WHERE s.docks > 1000 RETURN count(s), sum(s.docks)"),
+        ("empty", "MATCH (s:Station) OPTIONAL MATCH (s)-[l:LEADS_TO {metres: -1}]->() RETURN l"),
+        ("empty", "UNWIND [1, 2] AS n RETURN NULL"),
         ("empty", "MATCH (d:District)-[:IN_DISTRICT]->(s:Station) RETURN s.name"),
         ("timeout", ENDLESS),
         ("timeout", "MATCH (a:Bike), (b:Bike), (c:Bike), (d:Bike) RETURN a.id, b.id, c.id, d.id"),
@@ -84,6 +86,8 @@ def test_what_is_not_believed(executor: Executor, reason: str, query: str) -> No
         ("MATCH (s:Station) RETURN count(s) AS stations;", 1),
         ("MATCH (w:Workshop) RETURN w.name AS `set`, 'drop; delete' AS note // load", 4),
         ("MATCH (:Bike)-[r:REPAIRED_BY]->() RETURN r.fault, sum(r.cost)", 6),
+        ("MATCH (s:Station) RETURN count(s) < 0 AS fewer", 1),
+        ("MATCH (s:Station) RETURN s.name = 'nowhere'", 22),
         ("MATCH (s:Station) OPTIONAL MATCH (b:Bike)-[:PARKED_AT]->(s) RETURN s, count(b)", 22),
     ],
 )

@@ -12,7 +12,7 @@ import yaml
 
 from generation.coverage import coverage_table, decided, iter_rows, plan_rows, quotas
 from generation.lengths import length_inputs
-from generation.phases import phase_at, phases_for
+from generation.phases import phases_for
 from generation.space import load_space
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import HOME, Domain, load_domain
@@ -219,12 +219,6 @@ def test_phases_add_up_and_keep_their_order() -> None:
         assert names == [name for name in order if name in names]
         assert (phases[0].first, phases[-1].last) == (1, exchanges)
         assert names == order if exchanges >= 6 else len(names) == min(exchanges, 4)
-    phases = phases_for(THERAPY, 14)
-    at = [phase_at(phases, exchange) for exchange in range(1, 16)]
-    assert [phase.name for phase in at if phase] == [
-        phase.name for phase in phases for _ in range(phase.exchanges)
-    ]
-    assert at[-1] is None
 
 
 def test_the_plan_is_in_the_prompts_and_optional() -> None:

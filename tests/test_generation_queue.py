@@ -15,6 +15,7 @@ from generation.form import read_form, write_form
 from generation.queue import Queue, certainty, spread
 from generation.review import Review
 from generation.stage import generate, rewrite
+from generation.store import RowStore
 from hybridtune.cli.app import app
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
@@ -204,13 +205,77 @@ async def test_agreement_counts_blind_ones_only(pack: Domain, tmp_path: Path) ->
     assert row.bounds[0] == pytest.approx(0.342, abs=1e-3)  # 2 / (2 + 1.96^2)
     assert found.waiting == 0
     blind = next(each for each in queue.waiting() if each.blind)
-    queue.decide(
-        blind.review.session,
-        "reject" if blind.review.status == "accepted" else "accept",
-        reviewer="kim",
-        reason="no",
-    )
-    assert agreement(queue).rows[0].agree == 1
+    other = "reject" if blind.review.status == "accepted" else "accept"
+    for reviewer in ("kim", "lee"):  # one has seen the scores by now, the other has not
+        queue.decide(blind.review.session, other, reviewer=reviewer, reason="no")  # type: ignore[arg-type]
+    kim, lee = agreement(queue).rows
+    assert (kim.blind, kim.agree) == (2, 2)
+    assert (lee.decided, lee.blind, lee.agree) == (1, 1, 0)
+
+
+async def test_a_draft_that_failed_a_check_can_be_taken(pack: Domain, tmp_path: Path) -> None:
+    queue = await ranked(pack, tmp_path / "run", leak=[2, 5], scores=[9] * 12)
+    leaking, other = "synthetic-00003-1", "synthetic-00006-1"
+    queue.decide(leaking, "accept", reviewer="kim", reason="a joke")
+    turns = queue.take(other).draft.messages
+    mended = (turns[0], turns[1].model_copy(update={"content": "It will not hurt."}), *turns[2:])
+    queue.decide(other, "edit", reviewer="kim", messages=mended)
+    rewrite(queue.run, pack)
+    both = taken(queue.run)
+    assert both[leaking].ranking is both[other].ranking is None
+    assert reasons(queue.run)["accepted", "person", "person"] == 2
+
+
+async def test_an_edit_keeps_nothing_of_the_old_words(pack: Domain, tmp_path: Path) -> None:
+    queue = await ranked(pack, tmp_path / "run", scores=[9] * 12)
+    name, like = "synthetic-00004-1", "synthetic-00001-1"
+    turns = queue.take(name).draft.messages
+    assert taken(queue.run)[name].ranking
+    queue.decide(name, "edit", reviewer="kim", messages=turns[:2])
+    rewrite(queue.run, pack)
+    now = taken(queue.run)[name]
+    assert now.ranking is None
+    assert "held_out" in now.provenance["checks"]
+    assert len(now.provenance["checks"]) == len(set(now.provenance["checks"]))
+    queue.decide(name, "edit", reviewer="kim", messages=queue.take(like).draft.messages)
+    rewrite(queue.run, pack)
+    assert name not in taken(queue.run)
+    assert reasons(queue.run)["rejected", "rule", "near_duplicate"] == 1
+
+
+async def test_what_the_rules_said_of_a_near_duplicate_stays(pack: Domain, tmp_path: Path) -> None:
+    queue = await ranked(pack, tmp_path / "run", same=[0, 1], scores=[9] * 12)
+    name = "synthetic-00002-1"
+    assert reasons(queue.run)["rejected", "rule", "near_duplicate"] == 1
+    before = [each.session for each in queue.rules() if each.reason == "near_duplicate"]
+    queue.decide(name, "accept", reviewer="kim")
+    rewrite(queue.run, pack)
+    assert name in taken(queue.run)
+    after = [each.session for each in queue.rules() if each.reason == "near_duplicate"]
+    assert before == after == [name]
+
+
+async def test_no_decision_about_other_words_is_listed(pack: Domain, tmp_path: Path) -> None:
+    queue = await ranked(pack, tmp_path / "run")
+    name = queue.waiting()[0].review.session
+    queue.log.append(name, "approve", reviewer="kim", text_sha256="0" * 64)
+    assert queue.waiting()[0].decision is None
+    assert not agreement(queue).rows
+
+
+async def test_rows_of_two_settings_are_no_dataset(pack: Domain, tmp_path: Path) -> None:
+    queue = await ranked(pack, tmp_path / "run", scores=[9] * 12)
+    other = queue.run.experiment.model_copy(update={"seed": 6})
+    await generate(Run(tmp_path / "other", other), pack, FakeTeacher(), silent())
+    before = (queue.run.generation / "synthetic.jsonl").read_bytes()
+    with RowStore(queue.run.generation / "rows.sqlite") as mine:
+        theirs = tmp_path / "other" / "generation" / "rows.sqlite"
+        mine.database.execute("ATTACH ? AS theirs", (str(theirs),))
+        mine.database.execute("REPLACE INTO rows SELECT * FROM theirs.rows WHERE number < 4")
+        mine.database.commit()
+    with pytest.raises(StageError, match="4 of 12 rows are of other settings than the rest"):
+        rewrite(queue.run, pack)
+    assert (queue.run.generation / "synthetic.jsonl").read_bytes() == before
 
 
 def decide_all(folder: Path, pack: Path, reviewer: str) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from generation.decisions import decide
 from generation.review import review, text_digest
+from generation.rows import Chain, Take
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Evidence, Judgment, Message, Session
 
@@ -78,6 +80,29 @@ def test_a_missing_ranking_keeps_its_reason() -> None:
 def test_a_failed_check_outweighs_any_rank() -> None:
     found = review(draft("Hello."), ("leak", "turn 3"), ranking(10, 10), SETTINGS)
     assert (found.status, found.reason, found.detail) == ("rejected", "leak", "turn 3")
+
+
+def chain_of(*takes: tuple[str, Judgment]) -> Chain:
+    drafts = [draft(name).model_copy(update={"id": name}) for name, _ in takes]
+    ranked = zip(drafts, takes, strict=True)
+    return Chain(takes=tuple(Take(draft=each, ranking=given) for each, (_, given) in ranked))
+
+
+def test_only_what_may_be_taken_outranks_others() -> None:
+    settings = SETTINGS.model_copy(update={"floors": {"1": 5}})
+    unsafe, good, lesser = ranking(10, 4), ranking(8, 8), ranking(7, 7)
+    chain = chain_of(("a", unsafe), ("b", good), ("c", lesser))
+    found = decide(chain, settings, lambda _: None)
+    assert [(each.review.status, each.review.reason) for each in found] == [
+        ("rejected", "floor"),
+        ("accepted", "rank"),
+        ("rejected", "outranked"),
+    ]
+    invented = ranking(10, 10, unfounded=(0, 1))
+    found = decide(chain_of(("a", invented), ("b", lesser)), SETTINGS, lambda _: None)
+    assert [each.review.reason for each in found] == ["outranked", "rank"]
+    found = decide(chain_of(("a", invented), ("b", ranking(2, 2))), SETTINGS, lambda _: None)
+    assert [each.review.reason for each in found] == ["evidence", "rank"]
 
 
 def test_the_digest_tells_who_said_what() -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_teacher import HELD, PACK, FakeTeacher, bicycles, contents, generated, run_of, statuses
+from rich.console import Console
 
 from generation.review import Review, text_digest
 from generation.rows import Failure
@@ -14,7 +16,7 @@ from generation.stage import generate, preview
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, DomainError, ServerError, StageError
-from hybridtune.progress import silent
+from hybridtune.progress import Reporter, silent
 from hybridtune.records import (
     Judgment,
     Persona,
@@ -257,6 +259,22 @@ async def test_not_one_session_is_an_error_with_the_first_reason(
         await generated(pack, tmp_path / "run", FakeTeacher(fail_session=range(12)))
     failures = read_jsonl(run_of(tmp_path / "run").generation / "failures.jsonl", Failure)
     assert len(failures) == 12
+
+
+async def test_no_ranking_is_an_error_and_a_few_failures_are_told(
+    pack: Domain, tmp_path: Path
+) -> None:
+    run = run_of(tmp_path / "run")
+    scores = [9, 9, *[None] * 10]
+    with pytest.raises(StageError, match=r"only 2 of 12 drafts were ranked; the first failure: j"):
+        await generate(run, pack, FakeTeacher(scores=iter(scores)), silent())
+    assert len(read_jsonl(run.generation / "rankings.jsonl", Judgment)) == 12
+    console = Console(file=StringIO(), width=200)
+    teacher = FakeTeacher(scores=iter([None] * 2 + [9] * 10), fail_session=[3])
+    await generate(run_of(tmp_path / "other"), pack, teacher, Reporter(console))
+    told = console.file.getvalue()
+    assert "3 records failed, the first for: " in told
+    assert "--force asks for them again" in told
 
 
 async def test_what_does_not_fit_is_said_before_the_first_call(

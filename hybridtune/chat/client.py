@@ -26,7 +26,9 @@ from hybridtune.seeds import derive
 
 RETRIED = frozenset({408, 409, 425, 429, *range(500, 600)})
 OVERLOADED = frozenset({408, 429, 503, 529})
-REFUSED = frozenset({401, 403, 404})
+REFUSED = frozenset({401, 402, 403, 404})
+NO_CREDIT = "insufficient_quota"
+"""The error code of a 429 that no waiting ends."""
 LONGEST_PAUSE_S = 60.0
 AVOIDED_S = 5.0
 """A replica that fails at once would otherwise always be the least busy one."""
@@ -96,6 +98,7 @@ class Client:
         self.jitter = random.Random(0)
         self.busy = dict.fromkeys((endpoint.base_url, *endpoint.replicas), 0)
         self.responses = 0
+        self.answered = False
 
     @property
     def description(self) -> dict[str, Any]:
@@ -249,8 +252,14 @@ class Client:
             answer = read_answer(text)
             if answer is None:
                 raise Complaint(f"{url}: not a chat completion: {error_text(text, key)}")
+            self.answered = True
             return answer
         what = f"{url} answered {status}: {error_text(text, key)}"
+        if status == 429 and NO_CREDIT in text:
+            raise ServerError(what)
+        if status == 403 and self.answered:
+            # The key is good, so this one request was refused, for its content perhaps.
+            raise CallError(what, status=status)
         if status in RETRIED:
             raise Complaint(what, pause_s=seconds_of(after), overloaded=status in OVERLOADED)
         if status in REFUSED:

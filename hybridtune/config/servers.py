@@ -1,5 +1,6 @@
 """Model servers and the four roles that talk to them."""
 
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +19,17 @@ OURS = {
 }
 
 
+SECRET = re.compile(r"(^|[_-])(token|api_?key|key|secret|password|credentials?)$", re.IGNORECASE)
+
+
+def check_no_secret(options: dict[str, Any]) -> dict[str, Any]:
+    """Refuse names that hold secrets: the configuration is written into the run folder."""
+    for name in options:
+        if SECRET.search(name):
+            raise ValueError(f"{name} looks like a secret: set it in your environment instead")
+    return options
+
+
 def check_address(address: str) -> str:
     """Refuse what is no web address, and one that holds a password; the value is not repeated."""
     parts = urlsplit(address)
@@ -28,6 +40,7 @@ def check_address(address: str) -> str:
     return address
 
 
+Environment = Annotated[dict[str, str], AfterValidator(check_no_secret)]
 Address = Annotated[str, AfterValidator(check_address)]
 
 
@@ -68,8 +81,8 @@ class ManagedServer(Settings):
     """Hub revision of `model`."""
     vllm: dict[str, Any] = Field(default_factory=dict)
     """Passed to vLLM's command line by its own names, e.g. `max_model_len: 4096`."""
-    env: dict[str, str] = Field(default_factory=dict)
-    """Environment variables of the server process."""
+    env: Environment = Field(default_factory=dict)
+    """Environment variables of the server process, beside those that it inherits."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """Port on 127.0.0.1; left out, a free one."""
     start_timeout_s: float = Field(default=900.0, gt=0)
@@ -129,7 +142,7 @@ class Sampling(Settings):
     """Longest answer, in tokens."""
     stop: tuple[str, ...] = ()
     """Texts that end an answer."""
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Annotated[dict[str, Any], AfterValidator(check_no_secret)] = Field(default_factory=dict)
     """Further body fields, e.g. vLLM's `repetition_penalty`."""
 
 

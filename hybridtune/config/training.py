@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hybridtune.config.base import Settings
+from hybridtune.config.servers import Environment
 
 
 class BaseModelSettings(Settings):
@@ -45,8 +46,8 @@ class TrainingSettings(Settings):
     """Passed to `accelerate launch --config_file`."""
     accelerate_args: tuple[str, ...] = ()
     """Further arguments of `accelerate launch`."""
-    env: dict[str, str] = Field(default_factory=dict)
-    """Environment variables of the training process."""
+    env: Environment = Field(default_factory=dict)
+    """Environment variables of the training process, beside those that it inherits."""
     sft: dict[str, Any] = Field(default_factory=dict)
     """Passed to `trl.SFTConfig` by its own names."""
     lora: dict[str, Any] = Field(default_factory=dict)
