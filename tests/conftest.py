@@ -1,4 +1,8 @@
-"""One real run of the main job, shared by the tests that look at what it leaves."""
+"""One real run of the main job, shared by the tests that look at what it leaves.
+
+And who runs what where several processes share the tests (`scripts/test.sh`): a file's tests stay
+together, as they share its fixtures, and so do all that look at the run.
+"""
 
 import subprocess
 import sys
@@ -10,6 +14,25 @@ from demo_command import HOME, small_demo
 
 from hybridtune.manifest import digest
 from hybridtune.serving.process import free_port
+
+
+SHARED = frozenset({"demo_run", "overrides", "slow_scripted"})
+LONG = ("vllm", "slow")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests, and begin with the groups that take longest."""
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        names = frozenset(getattr(item, "fixturenames", ()))
+        group = "demo" if names & SHARED else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+        groups.setdefault(group, []).append(item)
+
+    def long(tests: list[pytest.Item]) -> tuple[bool, ...]:
+        return tuple(not any(test.get_closest_marker(name) for test in tests) for name in LONG)
+
+    items[:] = [item for group in sorted(groups.values(), key=long) for item in group]
 
 
 @pytest.fixture(scope="session")
