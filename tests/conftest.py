@@ -15,7 +15,6 @@ from demo_command import HOME, small_demo
 from hybridtune.manifest import digest
 from hybridtune.serving.process import free_port
 
-
 SHARED = frozenset({"demo_run", "overrides", "slow_scripted"})
 LONG = ("vllm", "slow")
 
