@@ -19,7 +19,7 @@ from generation.rows import Take
 from generation.store import RowStore
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
-from hybridtune.errors import InputError
+from hybridtune.errors import InputError, RunError
 from hybridtune.records import Message, iter_jsonl
 from hybridtune.reviews import Action, ReviewEvent, ReviewLog
 from hybridtune.runs import Run
@@ -99,6 +99,7 @@ class Queue:
 
         Raises:
             InputError: there is no such draft.
+            RunError: the row store cannot be read.
         """
         rows = self.run.generation / "rows.sqlite"
         try:
@@ -108,7 +109,9 @@ class Queue:
             with RowStore(rows) as store:
                 takes = [take for chain in store.get(row).chains for take in chain.takes]
             return next(take for take in takes if take.draft.id == name)
-        except (ValueError, IndexError, KeyError, StopIteration):
+        except RunError:  # a ValueError, too
+            raise
+        except (ValueError, IndexError, KeyError, OverflowError, StopIteration):
             raise InputError(
                 "no such draft", where=name, fix="see the ids in generation/drafts.jsonl"
             ) from None

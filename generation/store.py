@@ -6,12 +6,18 @@ files of the dataset are streamed from here in the order of the rows.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from generation.rows import Outcome
 from hybridtune.database import Database
+from hybridtune.errors import RunError
+from hybridtune.records import first_problem
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -24,9 +30,14 @@ CREATE TABLE IF NOT EXISTS rows (
 
 
 class RowStore(Database):
-    """The rows of one run; used from one event loop, closed with the `with` block."""
+    """The rows of one run; used from one event loop, closed with the `with` block.
+
+    Raises:
+        RunError: from every method that reads, if the file or a line in it is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         super().__init__(
             path,
             SCHEMA,
@@ -36,17 +47,16 @@ class RowStore(Database):
 
     def has(self, number: int, fingerprint: str) -> bool:
         """Whether a row is done, under the same circumstances, with nothing to be tried again."""
-        found = self.database.execute(
-            "SELECT 1 FROM rows WHERE number = ? AND fingerprint = ? AND whole",
-            (number, fingerprint),
-        )
-        return found.fetchone() is not None
+        query = "SELECT 1 FROM rows WHERE number = ? AND fingerprint = ? AND whole"
+        with self.reading():
+            found = self.database.execute(query, (number, fingerprint)).fetchone()
+        return found is not None
 
     def fitting(self, fingerprints: Iterable[tuple[int, str]]) -> int:
         """How many rows have these fingerprints, by number."""
         fits = "SELECT COUNT(*) FROM rows WHERE number = ? AND fingerprint = ?"
-        found = (self.database.execute(fits, line).fetchone()[0] for line in fingerprints)
-        return sum(found)
+        with self.reading():
+            return sum(self.database.execute(fits, line).fetchone()[0] for line in fingerprints)
 
     async def put(self, outcome: Outcome, fingerprint: str) -> None:
         """Keep what became of a row, in place of what was known of it."""
@@ -60,35 +70,51 @@ class RowStore(Database):
         Raises:
             KeyError: it is not there.
         """
-        found = self.database.execute("SELECT outcome FROM rows WHERE number = ?", (number,))
-        line = found.fetchone()
-        if line is None:
-            raise KeyError(number)
-        return Outcome.model_validate_json(line[0])
+        for outcome in self.outcomes(number, number + 1):
+            return outcome
+        raise KeyError(number)
 
     def count(self, stop: int) -> int:
         """How many of the first `stop` rows are there."""
-        found = self.database.execute("SELECT COUNT(*) FROM rows WHERE number < ?", (stop,))
-        count: int = found.fetchone()[0]
+        query = "SELECT COUNT(*) FROM rows WHERE number < ?"
+        with self.reading():
+            count: int = self.database.execute(query, (stop,)).fetchone()[0]
         return count
 
     def outcomes(self, start: int, stop: int) -> Iterator[Outcome]:
         """What became of some rows, in their order, one at a time in memory."""
-        lines = self.database.execute(
-            "SELECT outcome FROM rows WHERE number >= ? AND number < ? ORDER BY number",
-            (start, stop),
-        )
-        for (outcome,) in lines:
-            yield Outcome.model_validate_json(outcome)
+        query = "SELECT number, outcome FROM rows WHERE number >= ? AND number < ? ORDER BY number"
+        with self.reading():
+            for number, outcome in self.database.execute(query, (start, stop)):
+                try:
+                    yield Outcome.model_validate_json(outcome)
+                except ValidationError as error:
+                    raise self.damaged(f"row {number + 1}: {first_problem(error)}") from None
 
     def personas(self, count: int) -> Iterator[tuple[int, str, Any]]:
         """Number, id and content of the personas of the first `count` rows, in their order."""
-        lines = self.database.execute(
+        query = (
             "SELECT number, json_extract(outcome, '$.persona.id'),"
             " json_extract(outcome, '$.persona.persona') FROM rows"
-            " WHERE number < ? ORDER BY number",
-            (count,),
+            " WHERE number < ? ORDER BY number"
         )
-        for number, name, persona in lines:
-            if name is not None:
-                yield number, name, json.loads(persona)
+        with self.reading():
+            for number, name, persona in self.database.execute(query, (count,)):
+                if name is not None:
+                    yield number, name, json.loads(persona)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Tell of a damaged file in one line."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self.damaged(str(error)) from None
+
+    def damaged(self, what: str) -> RunError:
+        """The error for what cannot be read."""
+        return RunError(
+            f"cannot be read: {what}",
+            where=str(self.path),
+            fix="move it away and run `hybridtune generate`: calls are answered from the cache",
+        )

@@ -64,13 +64,20 @@ class Run:
         return self.path / "variants" / name
 
 
-def open_run(path: Path, experiment: Experiment, *, update: bool = False) -> Run:
+PREVIEWED = frozenset(
+    {"manifest.json", "corpus", "logs", "calls.sqlite", "calls.sqlite-wal", "calls.sqlite-shm"}
+)
+"""What a preview leaves in a run folder: none of it holds a later configuration up."""
+
+
+def open_run(path: Path, experiment: Experiment, *, update: bool = False, pin: bool = True) -> Run:
     """Make the run folder, or go on in one that was made with the same configuration.
 
     Args:
         path: the folder.
         experiment: the resolved configuration.
         update: take the changed configuration over instead of refusing it.
+        pin: write the configuration down; False where nothing is made with it yet.
 
     Raises:
         RunError: the folder was made with another configuration (the keys are named), or holds
@@ -89,7 +96,8 @@ def open_run(path: Path, experiment: Experiment, *, update: bool = False) -> Run
             )
         if not changed:
             return Run(path, experiment)
-    write_json(file, experiment.model_dump(mode="json"))
+    if pin:
+        write_json(file, experiment.model_dump(mode="json"))
     return Run(path, experiment)
 
 
@@ -99,8 +107,18 @@ def refuse_foreign(path: Path) -> None:
         raise RunError("not a folder", where=str(path), fix="name another")
     if not path.exists() or (path / "experiment.json").exists():
         return
-    if any(not file.name.startswith(".") for file in path.iterdir()):
+    if any(not file.name.startswith(".") for file in path.iterdir()) and not only_previewed(path):
         raise RunError("holds files, but is no run folder", where=str(path), fix="name another")
+
+
+def only_previewed(path: Path) -> bool:
+    """Whether previews were made here, and nothing else."""
+    file = path / "manifest.json"
+    names = {each.name for each in path.iterdir() if not each.name.startswith(".")}
+    if not file.is_file() or names - PREVIEWED:
+        return False
+    told = read_json(file)
+    return isinstance(told, dict) and "hybridtune" in told
 
 
 def load_run(path: Path) -> Run:
@@ -110,6 +128,9 @@ def load_run(path: Path) -> Run:
         RunError: it is not a run folder, or of another version of hybridtune.
     """
     file = path / "experiment.json"
+    if path.is_dir() and not file.is_file() and only_previewed(path):
+        fix = f"`hybridtune generate CONFIG --run {path}` goes on here"
+        raise RunError("holds previews only", where=str(path), fix=fix)
     if not file.is_file():
         raise RunError("not a run folder", where=str(path), fix="`hybridtune reproduce` makes one")
     try:

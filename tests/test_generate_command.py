@@ -3,6 +3,8 @@
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +19,7 @@ from hybridtune.cli.options import ENGINES
 from hybridtune.config import load_experiment
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import HOME
-from hybridtune.errors import ConfigError, InputError
+from hybridtune.errors import ConfigError, InputError, RunError, ServerError
 from hybridtune.records import read_json
 
 ROOT = HOME.parent
@@ -57,6 +59,66 @@ def test_a_preview_writes_no_record_and_is_not_asked_for_twice(tmp_path: Path) -
     table, _ = hybridtune("generate", DEMO, *FEW, "--run", str(run))
     assert "scripted teacher" in table
     assert calls(run) == 16
+
+
+def test_a_preview_binds_nobody(tmp_path: Path) -> None:
+    run, other = str(tmp_path / "run"), ("--set", "generation.sessions=3")
+    configuration = tmp_path / "run" / "experiment.json"
+    hybridtune("generate", DEMO, *FEW, "--run", run, "--preview", "1")
+    assert not configuration.exists()
+    with pytest.raises(RunError, match="run: holds previews only"):
+        hybridtune("generate", run)
+    hybridtune("generate", DEMO, *other, "--run", run, "--preview", "1")
+    hybridtune("generate", DEMO, *other, "--run", run)
+    before = configuration.read_bytes()
+    assert read_json(configuration)["generation"]["sessions"] == 3
+    with pytest.raises(RunError, match="made with another configuration: generation"):
+        hybridtune("generate", DEMO, *FEW, "--run", run, "--preview", "1")
+    hybridtune("generate", DEMO, *other, "--run", run, "--preview", "1")
+    assert configuration.read_bytes() == before
+
+
+def test_what_cannot_run_binds_nobody(tmp_path: Path) -> None:
+    nobody = ("--set", "roles.teacher.base_url=http://127.0.0.1:1/v1")
+    with pytest.raises(ServerError):
+        hybridtune("generate", DEMO, *FEW, *nobody, "--run", str(tmp_path / "run"))
+    hybridtune("generate", DEMO, *FEW, "--run", str(tmp_path / "run"))
+
+
+def test_options_that_would_have_no_effect_are_refused(tmp_path: Path) -> None:
+    command = ("generate", DEMO, "--run", str(tmp_path / "run"))
+    with pytest.raises(InputError, match="--engine: no engine 'foo'"):
+        hybridtune(*command, "--engine", "foo", "--dry-run")
+    for words in (["--dry-run"], ["--engine", "ray"], ["--force"], ["--update"]):
+        with pytest.raises(InputError, match=f"{words[0]}: does not go with --preview"):
+            hybridtune(*command, "--preview", "2", *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_review_that_changes_nothing_draws_nothing(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    hybridtune("generate", DEMO, *FEW, "--run", str(run))
+    files = {path: path.stat().st_mtime_ns for path in (run / "generation").glob("[!.]*")}
+    out, told = hybridtune("review", str(run), "--apply")
+    assert "sessions in" in out
+    assert "up to date  generation:report" in told
+    assert files == {path: path.stat().st_mtime_ns for path in (run / "generation").glob("[!.]*")}
+    hybridtune("review", str(run), "synthetic-00001-1", "reject", "--reason", "stiff")
+    _, told = hybridtune("review", str(run), "--apply")
+    assert "generation:report  (asked for)" in told
+    _, told = hybridtune("review", str(run), "--apply")
+    assert "up to date  generation:report" in told
+
+
+def test_keys_that_nobody_reads(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    hybridtune("generate", DEMO, *FEW, "--run", str(run))
+    command = [sys.executable, "-m", "hybridtune", "review", str(run)]
+    for keys, told in (("a\nq\n", "keys are read at a terminal only"), ("", "")):
+        done = subprocess.run(command, input=keys, capture_output=True, text=True, check=True)
+        assert "synthetic-00001-1" in done.stdout
+        assert done.stderr[: len(told) or None] == told
+    assert not (run / "generation" / "reviews.jsonl").exists()
 
 
 def test_review_makes_the_stage_stale_and_asks_nobody(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 import json
 import multiprocessing
+import re
+import sqlite3
 from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,7 @@ from generation.store import RowStore
 from hybridtune.cli.app import app
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
-from hybridtune.errors import DataError, InputError, StageError
+from hybridtune.errors import DataError, InputError, RunError, StageError
 from hybridtune.progress import silent
 from hybridtune.records import Message, Session, read_json, read_jsonl, write_json
 from hybridtune.runs import Run
@@ -136,7 +140,8 @@ async def test_what_nobody_may_do(pack: Domain, tmp_path: Path) -> None:
         queue.decide("synthetic-00004-1", "accept", reviewer="kim")
     with pytest.raises(InputError, match="a rejection needs its reason"):
         queue.decide("synthetic-00001-1", "reject", reviewer="kim", reason=" ")
-    for name in ("synthetic-00099-1", "nonsense", "synthetic-00001-7", "synthetic-x-1"):
+    huge = f"synthetic-{'9' * 23}-1"
+    for name in ("synthetic-00099-1", "nonsense", "synthetic-00001-7", "synthetic-x-1", huge):
         with pytest.raises(InputError, match="no such draft"):
             queue.decide(name, "accept", reviewer="kim")
     with pytest.raises(DataError, match="no decision about"):
@@ -321,32 +326,136 @@ def test_the_form_and_back(pack: Domain) -> None:
         read_form("Rider: no\nMechanic:\n", names, "f")
 
 
-async def test_the_command(pack: Domain, tmp_path: Path) -> None:
+async def test_a_damaged_row_is_one_line(pack: Domain, tmp_path: Path) -> None:
     queue = await ranked(pack, tmp_path / "run")
-    run = queue.run
+    file = queue.run.generation / "rows.sqlite"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE rows SET outcome = '{\"row\": 1' WHERE number = 2")
+    told = r"rows.sqlite: cannot be read: row 3: Invalid JSON.* \(move it away and run"
+    with pytest.raises(RunError, match=told):
+        queue.take("synthetic-00003-1")
+    assert queue.take("synthetic-00001-1")
+    with pytest.raises(RunError, match=told):
+        rewrite(queue.run, pack)
+    with pytest.raises(RunError, match=r"rows.sqlite: cannot be read: (row 3|malformed JSON)"):
+        await generate(queue.run, pack, FakeTeacher(), silent())
+    file.write_bytes(b"no database at all" * 100)
+    with pytest.raises(RunError, match="cannot be used as row store"):
+        queue.take("synthetic-00001-1")
+
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+async def command(pack: Domain, tmp_path: Path) -> Command:
+    """`hybridtune review` on a run of twelve drafts, with what is typed; returns all output."""
+    run = (await ranked(pack, tmp_path / "run")).run
     experiment = run.experiment.model_copy(update={"domain": str(pack.path)})
     write_json(run.path / "experiment.json", experiment.model_dump(mode="json"))
-    folder = str(run.path)
 
-    def hybridtune(*words: str) -> str:
-        done = CliRunner().invoke(app, ["review", folder, *words], catch_exceptions=False)
+    def hybridtune(*words: str, **told: Any) -> str:
+        whole = ["review", str(run.path), *words]
+        done = CliRunner().invoke(app, whole, catch_exceptions=False, **told)
         assert done.exit_code == 0, done.output
         return done.output
 
+    return hybridtune
+
+
+async def test_the_command(command: Command, tmp_path: Path) -> None:
+    hybridtune = command
     listed = json.loads(hybridtune("--json"))
     assert {key for line in listed for key in line} == {"id", "decided"}
     text = hybridtune()
     assert all(line["id"] in text for line in listed)
     assert not any(word in text for word in ("flagged", "accepted", "rejected", "mean"))
     first = listed[0]["id"]
-    assert hybridtune(first, "accept", "--reviewer", "kim") == f"approve: {first}\n"
+    assert hybridtune(first, "accept", "--reviewer", "kim") == f"accept: {first}\n"
     form = tmp_path / "form.txt"
     form.write_text("Rider: It squeaks when I brake.\nMechanic: On which wheel is it?\n")
     second = listed[1]["id"]
     assert hybridtune(second, "edit", "--messages", str(form)) == f"edit: {second}\n"
-    assert {line["decided"] for line in json.loads(hybridtune("--json"))[:2]} == {"approve", "edit"}
+    assert {line["decided"] for line in json.loads(hybridtune("--json"))[:2]} == {"accept", "edit"}
     assert "6 sessions in" in hybridtune("--apply")
     out = tmp_path / "out.jsonl"
     assert "6 sessions in" in hybridtune("--export", str(out), "--format", "openai")
     assert len(out.read_text().splitlines()) == 6
     assert "kim" in hybridtune("--stats")
+
+
+def test_an_undo_tells_what_stands(command: Command) -> None:
+    first = json.loads(command("--json"))[0]["id"]
+    command(first, "accept", "--reviewer", "kim")
+    command(first, "accept", "--reviewer", "lee")
+    assert command(first, "undo") == f"undo: {first}; accept by kim stands now\n"
+    assert "accept by kim" in command()
+    assert command(first, "undo") == f"undo: {first}; no decision stands now, the rules decide\n"
+
+
+def test_options_that_would_have_no_effect_are_refused(command: Command, tmp_path: Path) -> None:
+    form, out = tmp_path / "form.txt", tmp_path / "out.jsonl"
+    form.write_text("Rider: It squeaks.\nMechanic: Where?\n")
+    first = json.loads(command("--json"))[0]["id"]
+    before = (tmp_path / "run" / "generation" / "report.json").stat().st_mtime_ns
+    for words in (
+        ["--messages", str(form), first, "accept"],
+        ["--messages", str(form)],
+        ["--reason", "so"],
+        ["--reviewer", "kim", "--apply"],
+        ["--json", "--apply"],
+        ["--stats", first, "accept"],
+        ["--format", "openai"],
+        ["--format", "openai", "--apply"],
+    ):
+        with pytest.raises(InputError, match=f"{words[0]}: has no effect here .it goes with"):
+            command(*words)
+    for unknown in ("foo", ""):
+        with pytest.raises(InputError, match=f"--format: no '{unknown}' .one of openai, sharegpt"):
+            command(first, "accept", "--export", str(out), "--format", unknown)
+    assert json.loads(command("--json"))[0]["decided"] is None
+    assert (tmp_path / "run" / "generation" / "report.json").stat().st_mtime_ns == before
+    assert not out.exists()
+
+
+def test_a_text_that_is_not_utf_8(command: Command, tmp_path: Path) -> None:
+    form = tmp_path / "form.txt"
+    form.write_bytes("Rider: It squeaks.\nMechanic: Où?\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"form.txt:2: not UTF-8 text \(save it as UTF-8\)"):
+        command("synthetic-00001-1", "edit", "--messages", str(form))
+    form.write_bytes("Rider: It squeaks.\r\nMechanic: Where is it?\r\n".encode("utf-8-sig"))
+    assert command("synthetic-00001-1", "edit", "--messages", str(form)).startswith("edit: ")
+
+
+@pytest.mark.parametrize(
+    ("editor", "told"),
+    [
+        ("false", "EDITOR=false: the editor failed: exit code 1"),
+        ("no-such-editor -w", "EDITOR=no-such-editor -w: the editor failed: No such file"),
+        ("vi '", "EDITOR=vi ': the editor failed: No closing quotation"),
+        ("true", "synthetic-00001-1: nothing was changed"),
+        (r"sed -i s/:/:\\xff/", "the edited text:1: not UTF-8 text"),
+    ],
+)
+def test_an_editor_that_fails(
+    command: Command, monkeypatch: pytest.MonkeyPatch, editor: str, told: str
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    with pytest.raises(InputError, match=f"^{re.escape(told)}"):
+        command("synthetic-00001-1", "edit")
+    assert not any(line["decided"] for line in json.loads(command("--json")))
+
+
+def test_a_walk_outlives_an_editor(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    monkeypatch.setenv("VISUAL", "false")
+    first, second = (line["id"] for line in json.loads(command("--json"))[:2])
+    shown = command(input="e\na\nu\nn\na\nq\n")
+    assert "the editor failed" in shown
+    assert f"accept: {first}" in shown
+    assert "no decision stands now" in shown
+    decided = {line["id"]: line["decided"] for line in json.loads(command("--json"))}
+    assert (decided[first], decided[second]) == (None, "accept")
+    monkeypatch.setenv("VISUAL", "sed -i s/^Rider:/&Well,/")
+    assert command(first, "edit") == f"edit: {first}\n"

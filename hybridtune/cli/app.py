@@ -180,13 +180,13 @@ def review(
         typer.Option(metavar="FILE", help="As --apply; then write the sessions for other tools."),
     ] = None,
     form: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
-            help="Of --export: openai, sharegpt or session.",
+            help="Of --export: openai (the default), sharegpt or session.",
             autocompletion=one_of(EXPORTS),
         ),
-    ] = "openai",
+    ] = None,
 ) -> None:
     """Read synthetic drafts that wait for a person, and decide: the most doubtful first.
 

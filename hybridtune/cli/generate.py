@@ -46,6 +46,7 @@ def generate(
     Raises:
         HybridtuneError: whatever a step cannot get over; what is done stays done.
     """
+    check_options(preview, engine, force=force, update=update, dry_run=dry_run)
     experiment, folder = what_and_where(place, overrides, run)
     domain = load_domain(experiment.domain)
     console = Console()
@@ -55,17 +56,19 @@ def generate(
         return
     reporter = Reporter()
     with lock_run(folder):
-        opened = with_engine(open_run(folder, experiment, update=update), engine)
+        opened = with_engine(open_run(folder, experiment, update=update, pin=False), engine)
         manifest = Manifest(folder)
-        manifest.describe(experiment.seed)
         steps = [step for step in steps_of(opened, domain) if step.stage in BEFORE]
         redo = ("generation",) if force else ()
         if preview is not None:
             check_servers(experiment, ["teacher"])
+            manifest.describe(experiment.seed)
             run_steps([step for step in steps if step.stage == "corpus"], manifest, reporter)
             show_preview(opened, domain, preview, reporter, console)
             return
         check_servers(experiment, roles_called(steps, manifest, redo))
+        open_run(folder, experiment, update=update)
+        manifest.describe(experiment.seed)
         reporter.say(f"[bold]{escape(experiment.name)}[/] in {escape(str(folder))}")
         run_steps(steps, manifest, reporter, redo=redo)
     console.print(render_summary(read_json(opened.generation / "report.json")))
@@ -73,18 +76,34 @@ def generate(
         console.print(f"{name}: {opened.generation / file}", soft_wrap=True, highlight=False)
 
 
-def with_engine(run: Run, engine: str | None) -> Run:
-    """The run with another engine; it is no part of the run's configuration, which stays.
+def check_options(
+    preview: int | None, engine: str | None, *, force: bool, update: bool, dry_run: bool
+) -> None:
+    """Refuse what cannot be, and options that would have no effect.
 
     Raises:
-        InputError: there is no such engine.
+        InputError: there is no such engine, or a preview is asked for with what is not for it.
     """
-    if engine is None:
-        return run
-    if engine not in ENGINES:
+    if engine is not None and engine not in ENGINES:
         raise InputError(
             f"no engine {engine!r}", where="--engine", fix=f"one of {', '.join(ENGINES)}"
         )
+    if preview is None:
+        return
+    for option, given, why in (
+        ("--dry-run", dry_run, "a preview asks the teacher; leave one of the two out"),
+        ("--engine", engine is not None, "this process writes a preview"),
+        ("--force", force, "a preview redoes nothing"),
+        ("--update", update, "a preview changes no run; --run NAME makes it in another folder"),
+    ):
+        if given:
+            raise InputError("does not go with --preview", where=option, fix=why)
+
+
+def with_engine(run: Run, engine: str | None) -> Run:
+    """The run with another engine; it is no part of the run's configuration, which stays."""
+    if engine is None:
+        return run
     settings = run.experiment.generation.model_copy(update={"engine": engine})
     return Run(run.path, run.experiment.model_copy(update={"generation": settings}))
 
