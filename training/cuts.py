@@ -1,7 +1,7 @@
 """A session as exchanges, and the ways to cut it into windows that train each of them once."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -22,7 +22,6 @@ class Talk:
     session: Session
     chat: Chat
     opener: str
-    measured: dict[tuple[int, int], int] = field(default_factory=dict)
 
     @cached_property
     def exchanges(self) -> list[list[Turn]]:
@@ -43,14 +42,12 @@ class Talk:
 
     def measure(self, first: int, last: int) -> int:
         """The tokens of a window."""
-        if (first, last) not in self.measured:
-            self.measured[first, last] = self.chat.length(self.window(first, last))
-        return self.measured[first, last]
+        return self.chat.length(self.window(first, last))
 
     def estimate(self) -> Measure:
         """A quick measure: exact, apart from what a template does at the joints of exchanges."""
-        alone = [self.measure(place, place) for place in range(len(self.exchanges))]
-        system = alone[0] + alone[1] - self.measure(0, 1)
+        alone = self.chat.lengths([self.window(n, n) for n in range(len(self.exchanges))])
+        system = alone[0] + alone[1] - self.measure(0, 1) if len(alone) > 1 else 0
         ends = list(accumulate((length - system for length in alone), initial=0))
         return lambda first, last: system + ends[last + 1] - ends[first]
 
@@ -66,14 +63,18 @@ class Cut:
 def cuts_of(talk: Talk, settings: TrainingSettings) -> tuple[list[Cut], list[int]]:
     """The ways to cut a session, windows as long as possible first; and what fits into none.
 
-    The others have as many windows, in which rows may be packed better.
+    The others have as many windows, with which rows may be packed better. Where the template makes
+    the quick measure wrong, the exact one decides.
     """
-    most = talk.chat.turns_per_window
-    first, too_long = cut(talk, settings, talk.measure, settings.max_length)
+    size, one_each = settings.max_length, talk.chat.turns_per_window is not None
+    whole = talk.measure(0, len(talk.exchanges) - 1) if talk.exchanges else 0
+    quick = talk.measure if whole <= size and not one_each else talk.estimate()
+    first, too_long = cut(talk, settings, quick, size)
+    if max(first.lengths, default=0) > size:
+        first, too_long = cut(talk, settings, talk.measure, size)
     found = [first]
-    if len(first.windows) < 2 or most is not None or not settings.sft.get("packing", True):
+    if len(first.windows) < 2 or one_each or not settings.sft.get("packing", True):
         return found, too_long
-    quick, size = talk.estimate(), settings.max_length
     for limit in range(size - size // STEPS, size // 2, -(size // STEPS)):
         other, missing = cut(talk, settings, quick, limit)
         if len(other.windows) > len(first.windows) or missing != too_long:

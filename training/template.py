@@ -79,21 +79,30 @@ class Chat:
 
     def encode(self, text: str) -> Any:
         """The tokens of a rendered text, and which characters each stands for."""
-        return self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        return self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+
+    def lengths(self, several: Sequence[Messages]) -> list[int]:
+        """How many tokens each of several conversations has."""
+        if not several:
+            return []
+        texts = [self.render(messages) for messages in several]
+        encoded = self.tokenizer(texts, add_special_tokens=False, verbose=False)
+        return [len(ids) for ids in encoded["input_ids"]]
 
     def length(self, messages: Messages) -> int:
         """How many tokens a conversation has."""
-        return len(self.tokenizer(self.render(messages), add_special_tokens=False)["input_ids"])
+        return self.lengths([messages])[0]
 
     @cached_property
     def needs_opener(self) -> bool:
-        """Whether the template refuses a conversation that the counselor opens."""
+        """Whether the template refuses a counselor who opens, or asks for it otherwise."""
         try:
-            self.render((), ask=True)
             self.render(TALK[1:])
+            return not self.render(TALK[1:2]).startswith(self.render((), ask=True))
         except TemplateError:
             return True
-        return False
 
     @cached_property
     def turns_per_window(self) -> int | None:
