@@ -79,7 +79,7 @@ def read_both(folder: Path) -> tuple[list[Session], list[Session]]:
 
 def figures(run: Run, preview: Preview) -> dict[str, dict[str, Any]]:
     """The table of the dataset: what is trained, and what is held out."""
-    sft = {"packing": True, "packing_strategy": "bfd", "eval_packing": False}
+    sft: dict[str, Any] = {"packing": True, "packing_strategy": "bfd"}
     sft |= run.experiment.training.sft
     size = run.experiment.training.max_length
     both = {"training": (preview.training, sft["packing"]), "held_out": (preview.held_out, False)}
@@ -125,9 +125,7 @@ def chosen(preview: Preview, names: Sequence[str], sample: int, seed: int) -> li
     Raises:
         InputError: there is no such session, or several begin so.
     """
-    known = [
-        session.id for part in (preview.training, preview.held_out) for session in part.sessions
-    ]
+    known = [each.id for each in (*preview.training.sessions, *preview.held_out.sessions)]
     found = list(dict.fromkeys(one_session(name, known) for name in names))
     rest = [session.id for session in preview.training.sessions if session.id not in found]
     return found + sorted(rest, key=lambda name: rank(name, seed, "inspect"))[:sample]

@@ -27,7 +27,7 @@ def serving_template(experiment: Experiment) -> ServingTemplate:
     """The template that vLLM is started with; a request's own arguments win, as they do there.
 
     Raises:
-        ConfigError: the template is neither a file nor a template's text, or the arguments are none.
+        ConfigError: the template is neither a file nor written out, or the arguments are none.
     """
     server = experiment.server_of("counselor")
     options: dict[str, Any] = {}

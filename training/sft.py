@@ -36,7 +36,7 @@ from training.mixture import write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
-from training.template import Chat, Row, serving_chat
+from training.template import DATED, Chat, Row, serving_chat
 
 
 def main() -> int:
@@ -72,6 +72,8 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
             write_mixture(run, variant)
 
     chat = serving_chat(experiment, domain.system_prompt)
+    if chat.dated:
+        sys.stdout.write(f"warning: {DATED.format(chat.model)}\n")
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
     held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
     arguments.eval_on_start = bool(held_out_rows)

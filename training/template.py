@@ -1,14 +1,15 @@
 """A session as the model will see it when it is served, and which of its tokens carry loss.
 
 There is no training template: the text is what the serving template renders, tokenised as vLLM
-does it. A template needs no marks of what to train: inside its text, a counselor turn runs from the end of the header that asks for it to the first
-token on which generation stops. Whatever breaks this, for any template, is refused.
+does it. A template needs no marks of what to train: inside its text, a counselor turn runs from the
+end of the header that asks for it to the first token on which generation stops. Whatever breaks
+this, for any template, is refused.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,8 @@ from hybridtune.errors import ConfigError, DataError
 from training.served import ServingTemplate, serving_template
 
 IGNORED = -100
+OWN = ServingTemplate()
+"""The model's own template, without arguments."""
 FIT = "take a chat model whose template and generation_config fit together"
 FOLD = (
     "serve it by a template that puts the prompt into the first turn: vllm: {chat_template: FILE} "
@@ -30,6 +33,11 @@ THOUGHTS = (
     "the counselor's server, by which training renders too"
 )
 Messages = Sequence[dict[str, str]]
+DATED = (
+    "the chat template of {} writes today's date, so that it will be served otherwise on another "
+    "day: fix it for both, vllm: {{default_chat_template_kwargs: {{date_string: 26 Jul 2024}}}} at "
+    "the counselor's server"
+)
 DATES = ("%d %b %Y", "%d %B %Y", "%Y-%m-%d")
 TALK = (
     {"role": "user", "content": "One."},
@@ -113,7 +121,7 @@ class Chat:
     @cached_property
     def dated(self) -> bool:
         """Whether the template writes today's date: tomorrow it will be served otherwise."""
-        return any(date.today().strftime(form) in self.render(TALK) for form in DATES)
+        return any(time.strftime(form) in self.render(TALK) for form in DATES)
 
     def row(self, messages: Messages, trained: Sequence[int]) -> Row:
         """Tokenise a conversation with loss on the counselor turns at these positions.
@@ -174,7 +182,7 @@ def load_chat(
     model: str,
     revision: str | None,
     system_prompt: str,
-    template: ServingTemplate = ServingTemplate(),
+    template: ServingTemplate = OWN,
 ) -> Chat:
     """Load a model's tokenizer and template, and try them on a short conversation.
 
