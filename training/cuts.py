@@ -11,7 +11,7 @@ from training.template import Chat
 from training.windows import Measure, Window, earliest, plan_windows
 
 Turn = dict[str, str]
-STEPS = 32
+STEPS = 64
 """A long session is cut for windows shorter by so many parts of `max_length`, one after another."""
 
 

@@ -6,9 +6,11 @@ pieces of all sessions together fit into fewer rows, less of a step is padding.
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from itertools import cycle, islice
 
 ENOUGH = 0.985
 """A share of filled places that no search for a better one is worth."""
+PASSES, MOST_TRIES = 4, 4000
 Pieces = Sequence[int]
 """Lengths of a session's windows, in tokens."""
 
@@ -32,7 +34,7 @@ def packed(lengths: Sequence[int], size: int) -> list[int]:
 def choose_cuts(options: Sequence[Sequence[Pieces]], size: int) -> list[int]:
     """For each session the number of the cut to take; the first is kept unless another is better.
 
-    Goes through the sessions once, and stops when the rows are full enough.
+    Tries one cut after the other, until the rows are full enough or nothing helps any more.
     """
     chosen = [0] * len(options)
 
@@ -41,16 +43,17 @@ def choose_cuts(options: Sequence[Sequence[Pieces]], size: int) -> list[int]:
         return packed([length for lengths in pieces for length in lengths], size)
 
     best = rows()
-    for session, cuts in enumerate(options):
-        for number in range(1, len(cuts)):
-            if not best or sum(best) >= ENOUGH * size * len(best):
-                return chosen
-            before, chosen[session] = chosen[session], number
-            now = rows()
-            if rank(now) < rank(best):
-                best = now
-            else:
-                chosen[session] = before
+    moves = [(place, number) for place, cuts in enumerate(options) for number in range(len(cuts))]
+    moves = [(place, number) for place, number in moves if len(options[place]) > 1]
+    for place, number in islice(cycle(moves), min(PASSES * len(moves), MOST_TRIES)):
+        if sum(best) >= ENOUGH * size * len(best):
+            break
+        before, chosen[place] = chosen[place], number
+        now = rows()
+        if rank(now) < rank(best):
+            best = now
+        else:
+            chosen[place] = before
     return chosen
 
 
