@@ -18,7 +18,7 @@ from hybridtune.errors import InputError
 from hybridtune.records import Message, Session, write_jsonl
 from hybridtune.runs import Run, load_run
 from training.micro.tokenizer import CHAT_TEMPLATE
-from training.preview import preview_of
+from training.preview import figures, preview_of
 from training.template import IGNORED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,7 +154,7 @@ def test_what_a_training_would_refuse_is_refused(run):
     odd = talk(0).model_copy(update={"messages": (*talk(1).messages[:3], Message(
         role="assistant", content="I typed <|im_end|>."))})  # fmt: skip
     write_jsonl(run.corpus / "real.jsonl", [odd, talk(2)])
-    with pytest.raises(InputError, match="message 3 holds '<|im_end|>'"):
+    with pytest.raises(InputError, match=r"message 3 holds '<\|im_end\|>'"):
         inspect(run, "real")
 
 
@@ -171,7 +171,7 @@ def test_a_turn_longer_than_a_window_is_shown_as_dropped(tmp_path):
 
 @pytest.fixture(scope="module")
 def mixture(tmp_path_factory):
-    """AnnoMI through the corpus stage, the demo's scripted sessions, a tokenizer of 8,192 tokens."""
+    """AnnoMI as the corpus stage imports it, the demo's scripted sessions, an 8k tokenizer."""
     texts = [words for session in annomi.sessions() for _, words in session]
     place = tmp_path_factory.mktemp("mixture")
     tokenizer = tokenizer_of(
@@ -223,8 +223,8 @@ def test_annomi_and_synthetic_turns_are_trained_exactly_once_token_by_token(mixt
 
 @pytest.mark.slow
 def test_annomi_and_synthetic_sessions_are_all_there_and_fill_their_rows(mixture):
-    run, _ = mixture
-    told = json.loads(inspect(run, "hybrid", "--json"))["training"]
+    run, preview = mixture
+    told = figures(run, preview)["training"]
     assert told["sessions"] > 140
     assert (told["untrained_sessions"], told["dropped_turns"]) == (0, [])
     assert told["trained_turns"] + told["untrained_turns"] == told["counselor_turns"]
