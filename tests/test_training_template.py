@@ -10,7 +10,8 @@ from hybridtune.config.training import TrainingSettings
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, DataError
 from hybridtune.records import Message, Session
-from training.data import Tally, exchanges_of, rows_of
+from training.cuts import exchanges_of
+from training.data import Tally, rows_of
 from training.report import model_card
 from training.template import IGNORED, load_chat
 
@@ -57,7 +58,7 @@ def model_folder(tmp_path_factory):
     text = ["user assistant system counselor what do you feel today I felt sad and tired"]
     bpe.train_from_iterator(text * 20, trainer)
 
-    def make(template, *, stops=("<end>",)):
+    def make(template, *, stops=("<end>",), embeddings=None):
         folder = tmp_path_factory.mktemp("model")
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=bpe, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>"
@@ -66,6 +67,8 @@ def model_folder(tmp_path_factory):
         tokenizer.save_pretrained(folder)
         ids = tokenizer.convert_tokens_to_ids(list(stops))
         (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ids}))
+        config = {"model_type": "llama", "vocab_size": embeddings or len(tokenizer)}
+        (folder / "config.json").write_text(json.dumps(config))
         return str(folder)
 
     return make

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybridtune.config.training import TrainingSettings
-from training.data import teaching
+from training.cuts import teaching
 from training.windows import Window, plan_windows
 
 

@@ -5,18 +5,18 @@ A turn that the session names as untrained is the exception: it is context, and 
 Reads `variants/<name>/dataset.jsonl` and `held_out.jsonl` (through the caller).
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from jinja2 import TemplateError
 
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import DataError
 from hybridtune.records import Session
+from training.cuts import Cut, Talk, cuts_of
+from training.fitting import choose_cuts
 from training.template import IGNORED, Chat, Row
-from training.windows import Measure, Window, earliest, plan_windows
-
-Turn = dict[str, str]
 
 
 @dataclass
@@ -26,7 +26,8 @@ class Tally:
     Attributes:
         counselor_turns: all there are; of these
         untrained_turns: are context only, by `Session.untrained`, and
-        dropped_turns: are too long, by name. Every other one is trained once.
+        dropped_turns: are too long, by name. Every other one is trained once, and
+        trained_turns: is what the check counts of them in the finished rows.
         untrained_sessions: have counselor turns, but none to train.
     """
 
@@ -34,6 +35,7 @@ class Tally:
     untrained_sessions: int = 0
     counselor_turns: int = 0
     untrained_turns: int = 0
+    trained_turns: int = 0
     windows: int = 0
     tokens: int = 0
     trained_tokens: int = 0
@@ -61,21 +63,34 @@ def rows_of(
     Raises:
         DataError: the template cannot render a session, or nothing is left to train on.
     """
-    rows: list[Row] = []
     tally = Tally()
-    for session in sessions:
-        try:
-            found = session_rows(session, chat, settings, opener, tally)
-        except TemplateError as error:
-            what = f"the chat template of {chat.model} refuses this session: {error}"
-            raise DataError(what, where=session.id, fix="speakers must alternate") from None
-        rows += found
-        tally.sessions += 1
-        for row in found:
-            tally.add(row)
+    talks = [Talk(session, chat, opener) for session in sessions]
+    ways: list[list[Cut]] = []
+    for talk in talks:
+        with naming(talk):
+            cuts, too_long = cuts_of(talk, settings)
+        ways.append(cuts)
+        count(talk, too_long, tally)
+    chosen = choose_cuts([[cut.lengths for cut in cuts] for cuts in ways], settings.max_length)
+    rows: list[Row] = []
+    for talk, cuts, number in zip(talks, ways, chosen, strict=True):
+        with naming(talk):
+            rows += session_rows(talk, cuts[number], tally)
+    for row in rows:
+        tally.add(row)
     if tally.sessions and not rows:
         raise nothing_to_train(tally, settings)
     return rows, tally
+
+
+@contextmanager
+def naming(talk: Talk) -> Iterator[None]:
+    """Name the session that a template refuses."""
+    try:
+        yield
+    except TemplateError as error:
+        what = f"the chat template of {talk.chat.model} refuses this session: {error}"
+        raise DataError(what, where=talk.session.id, fix="speakers must alternate") from None
 
 
 def nothing_to_train(tally: Tally, settings: TrainingSettings) -> DataError:
@@ -90,83 +105,29 @@ def nothing_to_train(tally: Tally, settings: TrainingSettings) -> DataError:
     )
 
 
-def session_rows(
-    session: Session, chat: Chat, settings: TrainingSettings, opener: str, tally: Tally
-) -> list[Row]:
+def session_rows(talk: Talk, cut: Cut, tally: Tally) -> list[Row]:
     """The windows of one session."""
-    exchanges = exchanges_of(session)
-    untrained = untrained_exchanges(session)
-
-    def window(first: int, last: int) -> list[Turn]:
-        turns = [turn for exchange in exchanges[first : last + 1] for turn in exchange]
-        if chat.needs_opener and turns[0]["role"] == "assistant":
-            return [{"role": "user", "content": opener}, *turns]
-        return turns
-
-    def measure(first: int, last: int) -> int:
-        return chat.length(window(first, last))
-
-    windows, too_long = plan_windows(
-        len(exchanges),
-        measure,
-        max_length=settings.max_length,
-        context_tokens=settings.context_tokens,
-        most=chat.turns_per_window,
-    )
     rows = []
-    for plan in teaching(windows, untrained, measure, settings):
-        turns = window(plan.first, plan.last)
-        tally.openers += len(turns) > sum(map(len, exchanges[plan.first : plan.last + 1]))
+    for plan in cut.windows:
+        turns = talk.window(plan.first, plan.last)
+        held = sum(map(len, talk.exchanges[plan.first : plan.last + 1]))
+        tally.openers += len(turns) > held
         answers = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
-        trained = set(range(plan.trained, plan.last + 1)) - untrained
-        rows.append(chat.row(turns, [answers[place - plan.first] for place in sorted(trained)]))
-    tally.counselor_turns += len(exchanges)
-    tally.untrained_turns += len(untrained)
-    tally.untrained_sessions += 0 < len(exchanges) == len(untrained)
-    tally.dropped_turns += [
-        f"{session.id}: counselor turn {place + 1}" for place in too_long if place not in untrained
-    ]
+        trained = sorted(set(range(plan.trained, plan.last + 1)) - talk.untrained)
+        rows.append(talk.chat.row(turns, [answers[place - plan.first] for place in trained]))
+        rows[-1].session = talk.session.id
     return rows
 
 
-def teaching(
-    windows: Sequence[Window],
-    untrained: Collection[int],
-    measure: Measure,
-    settings: TrainingSettings,
-) -> list[Window]:
-    """The windows that train anything, from their first trained exchange to their last one.
-
-    Untrained exchanges before the first become context, and count towards its limit like the rest.
-    """
-    kept = []
-    for plan in windows:
-        trained = [place for place in range(plan.trained, plan.last + 1) if place not in untrained]
-        if not trained:
-            continue
-        start, first = trained[0], plan.first
-        if start > plan.trained:
-            room = min(settings.context_tokens, settings.max_length // 2)
-            first = max(first, earliest(start, measure, measure(start, start) + room))
-        kept.append(replace(plan, first=first, trained=start, last=trained[-1]))
-    return kept
-
-
-def exchanges_of(session: Session) -> list[list[Turn]]:
-    """Split a session after each counselor turn; what the patient says last teaches nothing."""
-    exchanges: list[list[Turn]] = []
-    current: list[Turn] = []
-    for message in session.messages:
-        if message.role == "system":
-            continue
-        current.append({"role": message.role, "content": message.content})
-        if message.role == "assistant":
-            exchanges.append(current)
-            current = []
-    return exchanges
-
-
-def untrained_exchanges(session: Session) -> set[int]:
-    """The exchanges whose counselor turn carries no loss."""
-    places = [n for n, message in enumerate(session.messages) if message.role == "assistant"]
-    return {number for number, place in enumerate(places) if place in session.untrained}
+def count(talk: Talk, too_long: list[int], tally: Tally) -> None:
+    """Count a session's turns, and name those that no window holds."""
+    turns = len(talk.exchanges)
+    tally.sessions += 1
+    tally.counselor_turns += turns
+    tally.untrained_turns += len(talk.untrained)
+    tally.untrained_sessions += 0 < turns == len(talk.untrained)
+    tally.dropped_turns += [
+        f"{talk.session.id}: counselor turn {place + 1}"
+        for place in too_long
+        if place not in talk.untrained
+    ]

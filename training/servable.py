@@ -9,7 +9,6 @@ from typing import Any
 from hybridtune.errors import ConfigError
 from hybridtune.serving.command import LORA_RANKS
 
-MOST = LORA_RANKS[-1]
 UNSERVED = (
     "use_dora",
     "lora_bias",
@@ -27,14 +26,9 @@ HEADS = {"lm_head", "embed_tokens", "embed_out", "wte"}
 
 def check_servable(lora: Mapping[str, Any]) -> None:
     """Refuse adapters that vLLM does not load."""
-    ranks = {"r": lora.get("r", 16), **(lora.get("rank_pattern") or {})}
-    for name, rank in ranks.items():
-        if rank > MOST:
-            raise ConfigError(
-                f"vLLM serves no adapter of rank {rank}",
-                where="training.lora.r" if name == "r" else f"training.lora.rank_pattern.{name}",
-                fix=f"take {MOST} or less",
-            )
+    check_rank(lora.get("r", 16), "r")
+    for name, rank in (lora.get("rank_pattern") or {}).items():
+        check_rank(rank, f"rank_pattern.{name}")
     for name in UNSERVED:
         if lora.get(name):
             raise ConfigError(
@@ -57,3 +51,14 @@ def check_servable(lora: Mapping[str, Any]) -> None:
                 where="training.lora.target_modules",
                 fix="leave it out; all-linear takes every layer but the head",
             )
+
+
+def check_rank(rank: int, name: str) -> None:
+    """Refuse a rank that vLLM holds no memory for: it would take that of the next one up."""
+    if rank not in LORA_RANKS:
+        larger = min((allowed for allowed in LORA_RANKS if allowed >= rank), default=LORA_RANKS[-1])
+        raise ConfigError(
+            f"vLLM allocates no rank {rank}, only {', '.join(map(str, LORA_RANKS))}",
+            where=f"training.lora.{name}",
+            fix=f"take {larger}",
+        )

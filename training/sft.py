@@ -29,13 +29,14 @@ from hybridtune.runs import Run, load_run
 from hybridtune.weights import adapter_digest, model_digest
 from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
+from training.check import checked_rows
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of
-from training.data import Tally, rows_of
+from training.data import Tally
 from training.mixture import write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
-from training.template import Chat, Row, load_chat
+from training.template import DATED, Chat, Row, serving_chat
 
 
 def main() -> int:
@@ -70,7 +71,9 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
         if arguments.process_index == 0 and not (folder / "dataset.jsonl").exists():
             write_mixture(run, variant)
 
-    chat = load_chat(experiment.model.name, experiment.model.revision, domain.system_prompt)
+    chat = serving_chat(experiment, domain.system_prompt)
+    if chat.dated:
+        sys.stdout.write(f"warning: {DATED.format(chat.model)}\n")
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
     held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
     arguments.eval_on_start = bool(held_out_rows)
@@ -124,7 +127,7 @@ def load_rows(
 ) -> tuple[list[Row], Tally]:
     """The sessions of a file as rows of tokens; says what was left out."""
     sessions = read_jsonl(path, Session)
-    rows, tally = rows_of(sessions, chat, experiment.training, domain.settings.opener)
+    rows, tally = checked_rows(sessions, chat, experiment.training, domain.settings.opener)
     for turn in tally.dropped_turns:
         sys.stdout.write(f"warning: {turn} is longer than training.max_length and left out\n")
     return rows, tally
@@ -146,10 +149,16 @@ def input_hashes(folder: Path, chat: Chat, experiment: Experiment) -> dict[str, 
         "dataset": (folder / "dataset.jsonl").read_bytes(),
         "held_out": (folder / "held_out.jsonl").read_bytes(),
         "system_prompt": chat.system["content"].encode(),
-        "chat_template": str(chat.tokenizer.chat_template).encode(),
+        "chat_template": template_of(chat).encode(),
     }
     hashes = {name: hashlib.sha256(text).hexdigest() for name, text in texts.items()}
     return hashes | {"base_model": model_digest(experiment.model.name, experiment.model.revision)}
+
+
+def template_of(chat: Chat) -> str:
+    """The serving template, and what it is rendered with, if anything."""
+    arguments = json.dumps(chat.arguments, sort_keys=True) if chat.arguments else ""
+    return f"{chat.tokenizer.chat_template}{arguments}"
 
 
 def plan_digest(

@@ -10,6 +10,7 @@ from hybridtune.runs import Run
 from hybridtune.steps import Step, part
 from hybridtune.weights import model_digest
 from training.launch import accelerate_config, train_variant
+from training.served import serving_template
 
 HERE = Path(__file__).parent
 
@@ -42,6 +43,7 @@ def step(run: Run, domain: Domain, name: str) -> Step:
             prompt=domain.system_prompt,
             opener=domain.settings.opener,
             accelerate=digest(accelerate_config(experiment.training.accelerate_config)),
+            template=repr(serving_template(experiment)),
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
         (run.variant(name) / "adapter", run.variant(name) / "training.json"),

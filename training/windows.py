@@ -64,6 +64,8 @@ def earliest(start: int, measure: Measure, limit: int) -> int:
 
 def latest(first: int, start: int, stop: int, measure: Measure, limit: int) -> int:
     """The last exchange before `stop` that still fits; `start` is known to."""
+    if measure(first, stop - 1) <= limit:
+        return stop - 1
     more = range(start + 1, stop)
     fitting = bisect_left(more, True, key=lambda last: measure(first, last) > limit)
     return start + fitting
