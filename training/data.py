@@ -64,18 +64,32 @@ def rows_of(
     rows: list[Row] = []
     tally = Tally()
     for session in sessions:
-        try:
-            found = session_rows(session, chat, settings, opener, tally)
-        except TemplateError as error:
-            what = f"the chat template of {chat.model} refuses this session: {error}"
-            raise DataError(what, where=session.id, fix="speakers must alternate") from None
-        rows += found
-        tally.sessions += 1
-        for row in found:
-            tally.add(row)
+        rows += counted_rows(session, chat, settings, opener, tally)
     if tally.sessions and not rows:
         raise nothing_to_train(tally, settings)
     return rows, tally
+
+
+def counted_rows(
+    session: Session, chat: Chat, settings: TrainingSettings, opener: str, tally: Tally
+) -> list[Row]:
+    """The windows of one session, counted in a tally."""
+    try:
+        found = session_rows(session, chat, settings, opener, tally)
+    except TemplateError as error:
+        what = f"the chat template of {chat.model} refuses this session: {error}"
+        raise DataError(what, where=session.id, fix="speakers must alternate") from None
+    tally.sessions += 1
+    for row in found:
+        tally.add(row)
+    return found
+
+
+def trained_tokens(session: Session, chat: Chat, settings: TrainingSettings, opener: str) -> int:
+    """How many tokens of one session carry loss."""
+    tally = Tally()
+    counted_rows(session, chat, settings, opener, tally)
+    return tally.trained_tokens
 
 
 def nothing_to_train(tally: Tally, settings: TrainingSettings) -> DataError:

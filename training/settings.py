@@ -14,10 +14,11 @@ from trl import SFTConfig
 from hybridtune.config import Experiment
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
+from training.budget import EPOCHS
 
 LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
 SFT = {
-    "num_train_epochs": 3,
+    "num_train_epochs": EPOCHS,
     "learning_rate": 2e-4,
     "lr_scheduler_type": "cosine",
     "warmup_steps": 0.05,
@@ -37,8 +38,13 @@ SFT = {
 }
 
 
-def sft_config(experiment: Experiment, checkpoints: Path) -> SFTConfig:
+def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = None) -> SFTConfig:
     """TRL's configuration: our defaults, the experiment's options, and what only we may set.
+
+    Args:
+        experiment: the whole configuration.
+        checkpoints: folder to save in.
+        steps: a variant's budget, if it has one.
 
     Raises:
         ConfigError: TRL refuses a value.
@@ -59,6 +65,7 @@ def sft_config(experiment: Experiment, checkpoints: Path) -> SFTConfig:
     options["model_init_kwargs"] = model | (settings.sft.get("model_init_kwargs") or {})
     options["max_length"] = settings.max_length if options["packing"] else None
     options |= {"output_dir": str(checkpoints), "seed": experiment.seed}
+    options |= {"max_steps": steps} if steps else {}
     try:
         return SFTConfig(**options)
     except (TypeError, ValueError) as error:

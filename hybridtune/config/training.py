@@ -1,10 +1,13 @@
 """The training stage: the base model, the variants, and what goes to TRL, PEFT and bitsandbytes."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hybridtune.config.base import Settings
+
+BUDGETS = ("match", "trained_tokens", "steps")
 
 
 class BaseModelSettings(Settings):
@@ -25,11 +28,40 @@ class VariantSettings(Settings):
     """Share of the real sessions: 1 is each once, 2 each twice."""
     synthetic: float = Field(default=0.0, ge=0)
     """Share of the synthetic sessions."""
+    match: str | None = None
+    """Another variant: as many trained tokens as its, in the proportions of the shares."""
+    trained_tokens: int | None = Field(default=None, ge=1)
+    """So many trained tokens over all epochs, in the proportions of the shares."""
+    steps: int | None = Field(default=None, ge=1)
+    """So many optimizer steps, instead of `training.sft.num_train_epochs`."""
+    seed: int | None = Field(default=None, ge=0)
+    """Draws and orders this variant's sessions; left out, the experiment's."""
 
     @property
     def trained(self) -> bool:
         """Whether this variant has an adapter."""
         return bool(self.real or self.synthetic)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares by source, those of 0 left out."""
+        shares = {"real": self.real, "synthetic": self.synthetic}
+        return {source: share for source, share in shares.items() if share}
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether its mixture depends on how many tokens are trained."""
+        return self.match is not None or self.trained_tokens is not None
+
+    @model_validator(mode="after")
+    def one_budget(self) -> "VariantSettings":
+        """Two budgets contradict each other, and the base model has nothing to spend one on."""
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} are two budgets: keep one")
+        if not self.trained and (given or self.seed is not None):
+            raise ValueError(f"{(*given, 'seed')[0]} needs a share of real or synthetic sessions")
+        return self
 
 
 class TrainingSettings(Settings):
@@ -53,3 +85,30 @@ class TrainingSettings(Settings):
     """Passed to `peft.LoraConfig` by its own names."""
     quantization: dict[str, Any] | None = None
     """Passed to `transformers.BitsAndBytesConfig`; left out, no quantization."""
+
+
+def check_budgets(variants: Mapping[str, VariantSettings], sft: Mapping[str, Any]) -> None:
+    """Refuse budgets that refer to what is not there, or that a number of steps overrules.
+
+    Raises:
+        ValueError: names the first of them.
+    """
+    for name, variant in variants.items():
+        budget = next((each for each in BUDGETS if getattr(variant, each) is not None), None)
+        if budget and sft.get("max_steps", -1) > 0:
+            raise ValueError(
+                f"variants.{name}.{budget}: training.sft.max_steps would overrule it: keep one"
+            )
+        if variant.match is None:
+            continue
+        others = [each for each in variants if matchable(variants[each])]
+        if variant.match not in others:
+            raise ValueError(
+                f"variants.{name}.match: {variant.match!r} is no trained variant without a budget"
+                f" of its own (there are: {', '.join(others) or 'none'})"
+            )
+
+
+def matchable(variant: VariantSettings) -> bool:
+    """Whether a variant's trained tokens follow from its shares alone."""
+    return variant.trained and not any(getattr(variant, each) is not None for each in BUDGETS)
