@@ -31,6 +31,7 @@ def describe(
     experiment: Experiment, variant: str, trainer: CountingTrainer, data: Tally, held_out: Tally
 ) -> dict[str, Any]:
     """Everything that the trainer knows, for people and for comparing variants."""
+    settings = experiment.variants[variant]
     state, arguments = trainer.state, trainer.args
     epochs = state.epoch or 0.0
     rows = len(trainer.train_dataset)
@@ -39,7 +40,8 @@ def describe(
     gpu = torch.cuda.is_available()
     return {
         "variant": variant,
-        "shares": experiment.variants[variant].model_dump(mode="json"),
+        "shares": settings.shares,
+        "budget": settings.budget,
         "base_model": experiment.model.model_dump(mode="json"),
         "data": asdict(data),
         "held_out": asdict(held_out),
@@ -99,6 +101,7 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
     header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
     header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
     shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
+    shares += "".join(f", {name} {value}" for name, value in report["budget"].items())
     turns = f"{data['counselor_turns']}, {data['untrained_turns']} of them context without loss"
     rows = {
         "base model": f"`{base}`{revision}, {experiment.model.dtype}",

@@ -49,14 +49,20 @@ class VariantSettings(Settings):
         return {source: share for source, share in shares.items() if share}
 
     @property
+    def budget(self) -> dict[str, str | int]:
+        """The budget by its name, if there is one."""
+        given = {name: getattr(self, name) for name in BUDGETS}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
     def counts_tokens(self) -> bool:
         """Whether its mixture depends on how many tokens are trained."""
-        return self.match is not None or self.trained_tokens is not None
+        return bool(self.budget) and self.steps is None
 
     @model_validator(mode="after")
     def one_budget(self) -> "VariantSettings":
         """Two budgets contradict each other, and the base model has nothing to spend one on."""
-        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        given = list(self.budget)
         if len(given) > 1:
             raise ValueError(f"{given[0]} and {given[1]} are two budgets: keep one")
         if not self.trained and (given or self.seed is not None):
@@ -94,21 +100,16 @@ def check_budgets(variants: Mapping[str, VariantSettings], sft: Mapping[str, Any
         ValueError: names the first of them.
     """
     for name, variant in variants.items():
-        budget = next((each for each in BUDGETS if getattr(variant, each) is not None), None)
+        budget = next(iter(variant.budget), None)
         if budget and sft.get("max_steps", -1) > 0:
             raise ValueError(
                 f"variants.{name}.{budget}: training.sft.max_steps would overrule it: keep one"
             )
         if variant.match is None:
             continue
-        others = [each for each in variants if matchable(variants[each])]
+        others = [each for each, its in variants.items() if its.trained and not its.budget]
         if variant.match not in others:
             raise ValueError(
                 f"variants.{name}.match: {variant.match!r} is no trained variant without a budget"
                 f" of its own (there are: {', '.join(others) or 'none'})"
             )
-
-
-def matchable(variant: VariantSettings) -> bool:
-    """Whether a variant's trained tokens follow from its shares alone."""
-    return variant.trained and not any(getattr(variant, each) is not None for each in BUDGETS)
