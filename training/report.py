@@ -69,7 +69,11 @@ def describe(
             if "loss" in entry
         ],
         "held_out_curve": [
-            {"step": entry["step"], "loss": entry["eval_loss"]}
+            {
+                "step": entry["step"],
+                "tokens_trained": entry["tokens_trained"],
+                "loss": entry["eval_loss"],
+            }
             for entry in state.log_history
             if "eval_loss" in entry
         ],

@@ -46,8 +46,8 @@ class CountingTrainer(SFTTrainer):
         return batches, items
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log, with a training loss, how many tokens were trained up to it."""
-        if "loss" in logs:
+        """Log, with a loss, how many tokens were trained up to it."""
+        if "loss" in logs or "eval_loss" in logs:
             logs["tokens_trained"] = self.tokens.trained
         super().log(logs, start_time)
 
