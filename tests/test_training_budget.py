@@ -79,6 +79,7 @@ def test_a_matched_mixture_keeps_its_proportions(tmp_path):
         return sum(name.startswith("real-") for name in found) / len(found)
 
     assert abs(part("hybrid-matched") - part("hybrid")) < 0.08
+    assert set(ids(run, "hybrid-matched")) <= set(ids(run, "hybrid"))
 
 
 def test_the_mixture_tells_what_was_wanted_and_what_is_left_over(tmp_path):

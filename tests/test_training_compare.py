@@ -87,6 +87,13 @@ def test_variants_that_differ_in_their_data_alone_are_comparable():
     assert "budget: not set in real and hybrid, match real in matched" in said
 
 
+def test_one_training_is_compared_with_nothing():
+    assert verdicts(compare({"real": REPORT})) == [
+        "real alone: name others to compare it with",
+        "trained tokens: real: 10,000, in 40 steps",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [

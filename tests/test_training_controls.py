@@ -12,6 +12,7 @@ from hybridtune.domain import Domain
 from hybridtune.progress import silent
 from hybridtune.records import Message, Session, read_json, write_jsonl
 from hybridtune.runs import Run
+from training.budget import EPOCHS
 from training.launch import train_variant
 
 HOME = Path(__file__).parent.parent
@@ -115,6 +116,12 @@ def test_real_trainings_are_compared_and_drawn(matched, tmp_path):
     assert [set(group) for group in found["equally_trained"]] == [{"real", "matched"}]
     assert found["variants"]["real"]["adapter"] == reports["real"]["hashes"]["adapter"][:12]
     assert "<svg" in plot.read_text()
+
+
+def test_the_budget_knows_the_default_of_epochs():
+    from training.settings import SFT
+
+    assert SFT["num_train_epochs"] == EPOCHS
 
 
 def test_steps_are_a_budget_and_two_processes_count_every_row_once(tmp_path):

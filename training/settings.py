@@ -14,11 +14,10 @@ from trl import SFTConfig
 from hybridtune.config import Experiment
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
-from training.budget import EPOCHS
 
 LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
 SFT = {
-    "num_train_epochs": EPOCHS,
+    "num_train_epochs": 3,
     "learning_rate": 2e-4,
     "lr_scheduler_type": "cosine",
     "warmup_steps": 0.05,

@@ -9,7 +9,9 @@ HASH = 64
 def verdicts(found: Mapping[str, Any]) -> list[str]:
     """Whether the variants can be compared, and in what, one line each."""
     names = list(found["variants"])
-    if found["comparable"]:
+    if len(names) == 1:
+        lines = [f"{names[0]} alone: name others to compare it with"]
+    elif found["comparable"]:
         lines = [f"comparable: {enumerated(names)} differ in their data alone"]
     else:
         lines = [
