@@ -205,6 +205,16 @@ def test_the_losses_are_drawn_and_nothing_is_overwritten(runs, tmp_path):
             compare_trainings([runs[0]], as_json=False, plot=tmp_path / plot, strict=False)
 
 
+def test_every_point_is_inside_the_figure():
+    from training.curves import curves
+
+    longer = changed(loss_curve=[{"tokens_trained": 20_000, "loss": 9.0}], tokens_trained=20_000)
+    training, held_out = curves({"real": REPORT, "longer": longer}).axes
+    assert training.get_ylim()[1] > 9
+    assert held_out.get_xlim()[1] > 20_000
+    assert [len(line.get_xdata()) for line in held_out.lines] == [2, 2]
+
+
 def test_comparing_loads_no_torch(runs):
     code = (
         "import sys; from hybridtune.cli.train_compare import compare_trainings as c;"

@@ -44,25 +44,32 @@ def page(found: Mapping[str, Any], said: list[str], drawn: str) -> str:
 
 
 def svg(reports: Mapping[str, Any]) -> str:
-    """The loss in training and on held-out sessions, over trained tokens."""
+    """The figure as text."""
+    file = io.StringIO()
     with drawing():
-        figure = Figure(figsize=(WIDTH, 3.2))
-        training, held_out = figure.subplots(1, 2)
-        for place, (name, report) in enumerate(reports.items()):
-            look: dict[str, Any] = {
-                "color": COLOURS[place % len(COLOURS)],
-                "linestyle": LINES[place // len(COLOURS) % len(LINES)],
-                "label": name.replace("$", "\uff04"),
-            }
-            plot(training, report["loss_curve"], look)
-            plot(held_out, held_out_points(report), look | {"marker": "o", "markersize": 3.5})
-        training.set_title("training", loc="left")
-        held_out.set_title("held-out sessions", loc="left")
-        training.set_ylabel("loss")
-        training.legend(fontsize=8)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata=NOTHING)
+        curves(reports).savefig(file, format="svg", metadata=NOTHING)
     return file.getvalue()
+
+
+def curves(reports: Mapping[str, Any]) -> Figure:
+    """The loss in training and on held-out sessions, over trained tokens."""
+    figure = Figure(figsize=(WIDTH, 3.2))
+    training, held_out = figure.subplots(1, 2)
+    for place, (name, report) in enumerate(reports.items()):
+        look: dict[str, Any] = {
+            "color": COLOURS[place % len(COLOURS)],
+            "linestyle": LINES[place // len(COLOURS) % len(LINES)],
+            "label": name.replace("$", "\uff04"),
+        }
+        plot(training, report["loss_curve"], look)
+        plot(held_out, held_out_points(report), look | {"marker": "o", "markersize": 3.5})
+    for axes, title in ((training, "training"), (held_out, "held-out sessions")):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("trained tokens")
+        axes.set_ylim(0, None)
+    training.set_ylabel("loss")
+    training.legend(fontsize=8)
+    return figure
 
 
 def held_out_points(report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -78,5 +85,3 @@ def plot(axes: Axes, points: list[dict[str, Any]], look: dict[str, Any]) -> None
     axes.plot(
         [point["tokens_trained"] for point in points], [point["loss"] for point in points], **look
     )
-    axes.set_xlabel("trained tokens")
-    axes.set_ylim(0, None)
