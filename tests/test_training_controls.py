@@ -81,7 +81,7 @@ def matched(tmp_path_factory):
 
 
 def test_the_matched_variant_is_trained_on_as_many_tokens(matched):
-    _, reports = matched
+    run, reports = matched
     real, other = reports["real"], reports["matched"]
     budget = other["mixture"]["budget"]
     assert budget["wanted_per_epoch"] == real["data"]["trained_tokens"]
@@ -92,6 +92,8 @@ def test_the_matched_variant_is_trained_on_as_many_tokens(matched):
     assert off <= 2 * 2.5 * exchange * 1.2
     assert other["mixture"]["shares"]["synthetic"] > 0
     assert other["hashes"]["held_out"] == real["hashes"]["held_out"]
+    card = (run.variant("matched") / "MODEL_CARD.md").read_text()
+    assert "(1 x real, 1 x synthetic, match real)" in card
 
 
 def test_what_was_counted_in_the_steps_is_what_the_data_holds(matched):
@@ -116,6 +118,24 @@ def test_real_trainings_are_compared_and_drawn(matched, tmp_path):
     assert [set(group) for group in found["equally_trained"]] == [{"real", "matched"}]
     assert found["variants"]["real"]["adapter"] == reports["real"]["hashes"]["adapter"][:12]
     assert "<svg" in plot.read_text()
+
+
+def test_the_speed_is_of_this_process_alone(monkeypatch, capsys):
+    from transformers import TrainerControl, TrainerState
+
+    from training.callbacks import Teller
+    from training.trainer import Tokens
+
+    tokens, clock = Tokens(seen=9_000, trained=3_000), iter([100.0, 104.0])
+    monkeypatch.setattr("training.callbacks.time.monotonic", lambda: next(clock))
+    teller, state = Teller(tokens), TrainerState(global_step=30, max_steps=34)
+    teller.on_train_begin(None, state, TrainerControl())
+    tokens.seen += 400
+    teller.on_step_begin(None, state, TrainerControl())
+    state.global_step = 32
+    teller.on_log(None, state, TrainerControl(), {"loss": 1.0})
+    assert teller.tokens_per_s == 100
+    assert capsys.readouterr().out.endswith("step 32/34  loss 1.0000  100 tokens/s  0:04 left\n")
 
 
 def test_the_budget_knows_the_default_of_epochs():

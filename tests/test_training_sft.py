@@ -156,6 +156,7 @@ def test_killed_and_started_again_it_ends_with_the_same_adapter(trained, tmp_pat
     assert report["resumed_from_step"] >= 3
     assert report["hashes"] == whole["hashes"]
     assert report["loss_curve"] == whole["loss_curve"]
+    assert report["tokens_seen"] == whole["tokens_seen"]
     assert report["held_out_loss"] == whole["held_out_loss"]
 
 
