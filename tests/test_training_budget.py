@@ -143,6 +143,7 @@ def test_whole_sessions_come_within_half_of_one(real, synthetic, shares, wanted,
         ("variants.x={real: 1, match: base}", "'base' is no trained variant"),
         ("variants.x={real: 1, match: x}", "'x' is no trained variant without a budget"),
         ("variants.x={real: 1, match: other}", "'other' is no trained variant without a budget"),
+        ("training.sft.max_steps=many", "variants.other.steps: training.sft.max_steps would"),
         ("training.sft.max_steps=4", "variants.other.steps: training.sft.max_steps would overrule"),
     ],
 )
@@ -153,6 +154,14 @@ def test_impossible_budgets_are_refused_at_load(tmp_path, change, complaint):
     with pytest.raises(ConfigError, match=complaint) as caught:
         load_experiment(file, [change])
     assert "\n" not in str(caught.value)
+
+
+def test_tokens_need_an_epoch_to_be_trained_in(tmp_path):
+    file = tmp_path / "trial.yaml"
+    file.write_text(EXPERIMENT)
+    changes = ["training.sft.num_train_epochs=0", "variants.x={real: 1, trained_tokens: 9}"]
+    with pytest.raises(ConfigError, match=r"no epoch of training\.sft to train them in"):
+        load_experiment(file, changes)
 
 
 def test_the_controls_that_are_shipped(tmp_path):

@@ -191,6 +191,14 @@ def test_what_cannot_be_compared_is_one_line(runs, words, complaint):
     assert "\n" not in str(caught.value)
 
 
+def test_a_report_of_an_older_version_is_refused(runs):
+    older = changed()
+    del older["windows"]
+    write_json(Path(runs[0]) / "variants/real/training.json", older)
+    with pytest.raises(InputError, match=r"training\.json: is of an older version"):
+        compare_trainings([runs[0]], as_json=False, plot=None, strict=False)
+
+
 def test_the_losses_are_drawn_and_nothing_is_overwritten(runs, tmp_path):
     for name in ("losses.svg", "losses.html"):
         assert invoke(runs[0], "--plot", str(tmp_path / name)).exit_code == 0

@@ -101,10 +101,12 @@ def check_budgets(variants: Mapping[str, VariantSettings], sft: Mapping[str, Any
     """
     for name, variant in variants.items():
         budget = next(iter(variant.budget), None)
-        if budget and sft.get("max_steps", -1) > 0:
+        if budget and sft.get("max_steps", -1) != -1:
             raise ValueError(
                 f"variants.{name}.{budget}: training.sft.max_steps would overrule it: keep one"
             )
+        if budget == "trained_tokens" and sft.get("num_train_epochs") == 0:
+            raise ValueError(f"variants.{name}.{budget}: no epoch of training.sft to train them in")
         if variant.match is None:
             continue
         others = [each for each, its in variants.items() if its.trained and not its.budget]
