@@ -6,12 +6,10 @@ MinHash misses, since two captionings of one video differ in every second sequen
 conversations share few sequences that long. The sequences lie on disk (`corpus.buckets`), hashed.
 """
 
-import re
 import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -22,25 +20,20 @@ from corpus.buckets import Buckets
 from corpus.pairing import (
     BUCKETS,
     COUNTS,
-    LEAST_SHARED,
-    Hashes,
     Pair,
     count_pairs,
     equal_pairs,
     near_pairs,
     star_pairs,
 )
+from hybridtune.duplicates import LEAST_SHARED, Hashes, fingerprints
 
-GRAM = 5
-"""Words in a sequence."""
 EXACT_UP_TO = 50_000
 """Sessions whose sequences are all compared; of more sessions' sequences, one in `SAMPLE`."""
 SAMPLE = 8
 PARTITIONS = 256
 
 GRAMS = np.dtype([("hash", "<u8"), ("position", "<u4")])
-WORD = re.compile(r"\w+")
-APOSTROPHES = re.compile("['\u2018\u2019\u02bc`]")
 
 
 @dataclass(frozen=True)
@@ -49,39 +42,6 @@ class Dropped:
 
     of: int
     containment: float
-
-
-def fingerprints(texts: str | Iterable[str]) -> Hashes:
-    """The hashes of all 5-word sequences of a session, sorted, each once.
-
-    Turns are read as one text, since two transcripts of a session cut it differently. Of questions
-    and answers give the answer alone: what answers one question has the question in common. A text
-    of fewer than five words is one sequence.
-    """
-    text = texts if isinstance(texts, str) else " ".join(texts)
-    words = WORD.findall(APOSTROPHES.sub("", text.casefold()))
-    if not words:
-        return np.empty(0, np.uint64)
-    hashes = np.array([word_hash(word) for word in words], np.uint64)
-    size = min(GRAM, len(words))
-    grams = np.zeros(len(words) - size + 1, np.uint64)
-    for at in range(size):
-        grams = scramble(grams + hashes[at : at + len(grams)])
-    return np.unique(grams)
-
-
-@lru_cache(maxsize=1 << 17)
-def word_hash(word: str) -> int:
-    """64 bits for a word, the same in every process."""
-    digest = blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
-
-
-def scramble(values: Hashes) -> Hashes:
-    """Make every bit depend on every bit: the finaliser of SplitMix64 (Steele et al., 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 class DuplicateIndex:

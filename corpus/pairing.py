@@ -8,22 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from corpus.buckets import Buckets, Rows
+from hybridtune.duplicates import Hashes, near
 
 FEW = 5
 """Of the sessions that have a sequence in common, so many are compared with all the others."""
-LEAST_SHARED = 4
-"""Fewer common sequences say nothing, however short the sessions are."""
-LONG_SHARED = 12
-"""Fewer than these can be a single phrase ("you may be able to gain insight into"); they count
-where they make up `SHORT_SHARE` of a session. On the answers of CounselChat this halves the false
-alarms, and a copy of 60 words with 15 % word errors still shares about 25."""
-SHORT_SHARE = 0.15
 BUCKETS = 64
 
-Hashes = NDArray[np.uint64]
 COUNTS = np.dtype([("pair", "<u8"), ("shared", "<u4")])
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
@@ -83,11 +75,10 @@ def near_pairs(rows: Rows, numbers: Hashes, sizes: Hashes, threshold: float) -> 
     pairs, inverse = np.unique(rows["pair"], return_inverse=True)
     shared = np.bincount(inverse, weights=rows["shared"], minlength=len(pairs))
     one, other = pairs >> HALF, pairs & LOW
-    containment = shared / np.minimum(sizes[one], sizes[other])
-    no_phrase = (shared >= LONG_SHARED) | (containment >= SHORT_SHARE)
-    enough = (shared >= LEAST_SHARED) & no_phrase & (containment >= threshold)
-    for at in np.flatnonzero(enough):
-        yield make_pair(int(numbers[one[at]]), int(numbers[other[at]]), float(containment[at]))
+    smaller = np.minimum(sizes[one], sizes[other])
+    for at in np.flatnonzero(near(shared, smaller, threshold)):
+        containment = float(shared[at] / smaller[at])
+        yield make_pair(int(numbers[one[at]]), int(numbers[other[at]]), containment)
 
 
 def equal_pairs(wholes: Hashes, ranks: Hashes, numbers: Hashes) -> Iterator[Pair]:

@@ -13,7 +13,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from corpus.deid import Deidentifier
-from corpus.duplicates import fingerprints
 from corpus.history import Held, History, Replaced
 from corpus.labels import leftover_labels, normalise
 from corpus.marks import Attempt, attempt
@@ -23,6 +22,7 @@ from corpus.recipe import Recipe
 from corpus.sessions import carry_speakers, clean_all, edited, make_session, swapped
 from corpus.speakers import LeftOut, attribute
 from corpus.transcript import Transcript, Utterance
+from hybridtune.duplicates import fingerprints
 from hybridtune.language import LARGE_PART, foreign_share, is_english
 from hybridtune.records import Role, Session
 from hybridtune.reviews import ReviewEvent, messages_sha256

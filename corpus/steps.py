@@ -23,7 +23,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
     def state() -> str:
         files = [*input_files(settings.paths, settings.format), outputs.reviews]
         configuration = part(experiment, "corpus")
-        code = ["corpus", "hybridtune/reviews.py"]
+        code = ["corpus", "hybridtune/duplicates.py", "hybridtune/reviews.py"]
         if role != "none":
             configuration |= {"role": role_part(experiment, role)}
             code += CALLING

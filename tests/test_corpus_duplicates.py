@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.duplicates import Dropped, DuplicateIndex, choose, fingerprints
+from corpus.duplicates import Dropped, DuplicateIndex, choose
 from corpus.pairing import FEW, Pair, star_pairs
+from hybridtune.duplicates import fingerprints
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no transcripts at {DATA}")

@@ -59,7 +59,8 @@ def make_run(path, **training):
             "model": {"name": str(MICRO), "dtype": "float32"},
             "servers": {"s": {"kind": "scripted"}},
             "roles": roles,
-            "corpus": {"paths": ["x"]},
+            # The talks are alike on purpose: only copies count as the same.
+            "corpus": {"paths": ["x"], "filters": {"duplicate_containment": 1}},
             "training": settings | training,
             "variants": {"base": {}, "real": {"real": 1}},
             "evaluation": {"reference": "base"},
@@ -114,7 +115,14 @@ def test_training_json_and_the_card_tell_what_was_done(trained):
     assert report["held_out"]["sessions"] == 1
     assert report["data"]["dropped_turns"] == []
     assert report["tokens_seen"] == 3 * report["data"]["tokens"]
-    assert 0 < report["tokens_trained"] < report["tokens_seen"]
+    assert report["tokens_trained"] == 3 * report["data"]["trained_tokens"]
+    assert report["loss_curve"][-1]["tokens_trained"] == report["tokens_trained"]
+    assert report["removed_near_duplicates"] == []
+    assert report["windows"] == {"max_length": 256, "context_tokens": 64}
+    assert report["peak_memory_bytes"] > 100e6
+    assert report["tokens_per_s"] > 0
+    assert set(report["seconds"]) == {"prepare", "train", "finish"}
+    assert {"python", "hybridtune", "torch", "trl"} <= set(report["versions"])
     assert report["hashes"]["adapter"] == adapter_digest(trained / "adapter")
     assert report["lora"]["r"] == 8
     assert report["sft"]["learning_rate"] == 2e-3
@@ -148,6 +156,7 @@ def test_killed_and_started_again_it_ends_with_the_same_adapter(trained, tmp_pat
     assert report["resumed_from_step"] >= 3
     assert report["hashes"] == whole["hashes"]
     assert report["loss_curve"] == whole["loss_curve"]
+    assert report["tokens_seen"] == whole["tokens_seen"]
     assert report["held_out_loss"] == whole["held_out_loss"]
 
 

@@ -242,6 +242,7 @@ def card_of(tally, folder):
         "variant": "real",
         "shares": {"real": 1.0},
         "data": asdict(tally),
+        "budget": {},
         "tokens_seen": 1,
         "tokens_trained": 1,
         "steps": 1,

@@ -5,6 +5,7 @@ Writes `variants/<name>/checkpoints/checkpoint-<step>/complete.json` and standar
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +13,39 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from training.checkpoints import mark_complete
 from training.progress import Progress
+from training.trainer import Tokens
 
 
 class Marker(TrainerCallback):
     """Marks a checkpoint as complete after its last file is written."""
 
-    def __init__(self, plan: str) -> None:
-        self.plan = plan
+    def __init__(self, plan: str, tokens: Tokens) -> None:
+        self.plan, self.tokens = plan, tokens
 
     def on_save(
         self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
     ) -> None:
-        """Note the files with their sizes, and which training they belong to."""
+        """Note the files with their sizes, the tokens so far, and which training it is of."""
         if state.is_world_process_zero:
-            mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}", self.plan)
+            checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
+            mark_complete(checkpoint, self.plan, asdict(self.tokens))
 
 
 class Teller(TrainerCallback):
     """Writes a line of progress with every logged loss."""
 
-    def __init__(self, tokens_per_epoch: int) -> None:
-        self.tokens_per_epoch = tokens_per_epoch
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self.first_tokens = tokens.seen
         self.started_s = 0.0
         self.first_step = 0
-        self.first_epoch = 0.0
         self.tokens_per_s = 0.0
 
     def on_train_begin(
         self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
     ) -> None:
         """Tell where a training starts or resumes."""
-        self.first_step, self.first_epoch = state.global_step, state.epoch or 0.0
+        self.first_step = state.global_step
         self.tell(state, Progress(state.global_step, state.max_steps))
 
     def on_step_begin(
@@ -64,8 +67,7 @@ class Teller(TrainerCallback):
         if not logs or "loss" not in logs or state.global_step == self.first_step:
             return
         spent_s = max(time.monotonic() - self.started_s, 1e-9)
-        tokens = ((state.epoch or 0.0) - self.first_epoch) * self.tokens_per_epoch
-        self.tokens_per_s = tokens / spent_s
+        self.tokens_per_s = (self.tokens.seen - self.first_tokens) / spent_s
         step_s = spent_s / (state.global_step - self.first_step)
         left_s = step_s * (state.max_steps - state.global_step)
         self.tell(

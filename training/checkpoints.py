@@ -4,6 +4,7 @@ Reads and writes `variants/<name>/checkpoints/checkpoint-<step>/complete.json`.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from hybridtune.errors import DataError
@@ -12,9 +13,16 @@ from hybridtune.records import read_json, write_json
 MARK = "complete.json"
 
 
-def mark_complete(checkpoint: Path, plan: str) -> None:
+def mark_complete(checkpoint: Path, plan: str, tokens: Mapping[str, int]) -> None:
     """Say that the last file of a checkpoint is written, and which training it belongs to."""
-    write_json(checkpoint / MARK, {"plan": plan, "files": sizes(checkpoint)})
+    mark = {"plan": plan, "tokens": tokens, "files": sizes(checkpoint)}
+    write_json(checkpoint / MARK, mark)
+
+
+def tokens_until(checkpoint: Path | None) -> dict[str, int]:
+    """The tokens that went into a checkpoint."""
+    tokens: dict[str, int] = read_json(checkpoint / MARK)["tokens"] if checkpoint else {}
+    return tokens
 
 
 def drop_unusable(folder: Path, plan: str, processes: int) -> int:
@@ -39,7 +47,7 @@ def usable(checkpoint: Path, plan: str, processes: int) -> bool:
     now = sizes(checkpoint)
     whole = all(now.get(name) == size for name, size in mark["files"].items())
     states = len(list(checkpoint.glob("rng_state*.pth")))
-    return whole and mark["plan"] == plan and states == processes
+    return whole and "tokens" in mark and mark["plan"] == plan and states == processes
 
 
 def sizes(folder: Path) -> dict[str, int]:

@@ -93,6 +93,15 @@ def naming(talk: Talk) -> Iterator[None]:
         raise DataError(what, where=talk.session.id, fix="speakers must alternate") from None
 
 
+def trained_tokens(session: Session, chat: Chat, settings: TrainingSettings, opener: str) -> int:
+    """How many tokens of one session carry loss; however it is cut, they are the same."""
+    talk = Talk(session, chat, opener)
+    with naming(talk):
+        cuts, _ = cuts_of(talk, settings)
+        rows = session_rows(talk, cuts[0], Tally())
+    return sum(label != IGNORED for row in rows for label in row.labels)
+
+
 def nothing_to_train(tally: Tally, settings: TrainingSettings) -> DataError:
     """Why there are sessions, but no row."""
     if tally.dropped_turns or not tally.untrained_turns:

@@ -1,7 +1,7 @@
 """Starts the training of a variant in processes of its own and shows how far it is. No torch here.
 
-Writes `variants/<name>/dataset.jsonl` and `held_out.jsonl` (then `training.sft` reads them) and
-`logs/train-<name>.log`.
+Writes `variants/<name>/dataset.jsonl` and `held_out.jsonl` (then `training.sft` reads them; it
+writes those of a budget in trained tokens itself) and `logs/train-<name>.log`.
 """
 
 import os
@@ -19,7 +19,7 @@ from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.progress import Reporter, Task
 from hybridtune.runs import Run
-from training.mixture import write_mixture
+from training.mixture import trained_variant, write_mixture
 from training.options import check_training
 from training.progress import parse
 from training.remedies import remedy, telling_lines
@@ -48,7 +48,11 @@ def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) ->
     settings = run.experiment.training
     check_training(settings)
     command = launch_command(run, variant, domain)
-    write_mixture(run, variant)
+    if trained_variant(run.experiment, variant).counts_tokens:
+        # That takes the tokenizer: the training itself mixes anew.
+        (run.variant(variant) / "dataset.jsonl").unlink(missing_ok=True)
+    else:
+        write_mixture(run, variant)
     log = run.logs / f"train-{variant}.log"
     start = log.stat().st_size if log.exists() else 0
     process = guard.start(command, log=log, env=environment(settings))

@@ -1,51 +1,145 @@
 """Which sessions a variant is trained on, and on which its loss is measured.
 
-Reads `corpus/real.jsonl` and `generation/synthetic.jsonl`; writes `variants/<name>/dataset.jsonl`
-and `variants/<name>/held_out.jsonl`.
+Reads `corpus/real.jsonl` and `generation/synthetic.jsonl`; writes `held_out.jsonl`,
+`dataset.jsonl` and `mixture.json` (which tells how) in `variants/<name>/`.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from hybridtune.config import Experiment
+from hybridtune.config.training import VariantSettings
 from hybridtune.errors import ConfigError, DataError
-from hybridtune.records import Session, read_jsonl, write_jsonl
+from hybridtune.manifest import digest
+from hybridtune.records import Session, read_jsonl, write_json, write_jsonl
 from hybridtune.runs import Run
+from training.budget import EPOCHS, Shares, spend, tokens_of
+from training.leaks import NearDuplicate, without_near_duplicates
+from training.sampling import in_order, rank, take
+
+Count = Callable[[Session], int]
+"""How many tokens of a session carry loss."""
 
 
-def write_mixture(run: Run, variant: str) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Pool:
+    """What there is to mix.
+
+    Attributes:
+        sessions: those that may be trained, by source.
+        held_out: those kept to measure the loss on.
+        removed: those that are like one of these, by source.
+    """
+
+    sessions: dict[str, list[Session]]
+    held_out: list[Session]
+    removed: dict[str, list[NearDuplicate]]
+
+
+def write_mixture(run: Run, variant: str, count: Count | None = None) -> tuple[int, int]:
     """Write a variant's training and held-out sessions; returns how many there are of each.
 
     The held-out sessions are real ones, and the same ones for every variant of an experiment, so
     that their losses can be compared. A session's group (its video, client or
-    question) is held out with it.
+    question) is held out with it, and what is like one of them is not trained.
+
+    Args:
+        run: the run folder.
+        variant: which variant to mix.
+        count: needed where the variant's budget is in trained tokens.
 
     Raises:
         ConfigError: there is no such variant, or it is the untouched base model.
         DataError: its shares leave nothing to train on.
     """
     experiment = run.experiment
-    settings = experiment.variants.get(variant)
-    if settings is None or not settings.trained:
-        known = ", ".join(experiment.trained_variants()) or "none"
-        raise ConfigError(f"no variant {variant!r} to train", fix=f"trained variants: {known}")
-    seed = experiment.seed
-    real_path = run.corpus / "real.jsonl"
-    real = read_jsonl(real_path, Session) if settings.real or real_path.is_file() else []
-    held_out, rest = split(real, experiment.training.held_out, seed)
-    sessions = take(rest, settings.real, seed)
-    if settings.synthetic:
-        synthetic = read_jsonl(run.generation / "synthetic.jsonl", Session)
-        sessions += take(synthetic, settings.synthetic, seed)
+    settings = trained_variant(experiment, variant)
+    shares, seed = settings.shares, seed_of(experiment, variant)
+    matched = experiment.variants[settings.match].shares if settings.match else {}
+    pool = read_pool(run, shares | matched)
+    budget = None
+    if settings.counts_tokens:
+        assert count is not None, "a budget in trained tokens needs a tokenizer"
+        shares, budget = spend_tokens(experiment, variant, pool, count)
+    sessions = [
+        session
+        for source, share in shares.items()
+        for session in take(pool.sessions[source], share, seed)
+    ]
     if not sessions:
         raise DataError(
             "its shares leave no session to train on",
             where=f"variants.{variant}",
-            fix="raise the shares, or lower training.held_out",
+            fix="raise its shares or its budget, or lower training.held_out",
         )
     folder = run.variant(variant)
-    write_jsonl(folder / "held_out.jsonl", held_out)
+    write_jsonl(folder / "held_out.jsonl", pool.held_out)
     write_jsonl(folder / "dataset.jsonl", in_order(sessions, seed, "mixture"))
-    return len(sessions), len(held_out)
+    story: dict[str, Any] = {"shares": shares, "seed": seed, "budget": budget}
+    story["removed_near_duplicates"] = [
+        asdict(each) for source in shares for each in pool.removed[source]
+    ]
+    write_json(folder / "mixture.json", {"dataset": digest(folder / "dataset.jsonl"), **story})
+    return len(sessions), len(pool.held_out)
+
+
+def trained_variant(experiment: Experiment, variant: str) -> VariantSettings:
+    """The settings of a variant that has an adapter.
+
+    Raises:
+        ConfigError: there is no such variant, or it is the untouched base model.
+    """
+    settings = experiment.variants.get(variant)
+    if settings is None or not settings.trained:
+        known = ", ".join(experiment.trained_variants()) or "none"
+        raise ConfigError(f"no variant {variant!r} to train", fix=f"trained variants: {known}")
+    return settings
+
+
+def seed_of(experiment: Experiment, variant: str) -> int:
+    """What draws and orders a variant's sessions; the held-out ones are the experiment's."""
+    own = experiment.variants[variant].seed
+    return experiment.seed if own is None else own
+
+
+def spend_tokens(
+    experiment: Experiment, variant: str, pool: Pool, count: Count
+) -> tuple[Shares, dict[str, Any]]:
+    """The shares that come nearest to a budget in trained tokens, and how near that is."""
+    settings, seed = experiment.variants[variant], seed_of(experiment, variant)
+    sizes = {
+        source: {session.id: count(session) for session in sessions}
+        for source, sessions in pool.sessions.items()
+    }
+    if settings.match is None:
+        assert settings.trained_tokens is not None
+        epochs = experiment.training.sft.get("num_train_epochs", EPOCHS)
+        wanted = settings.trained_tokens / epochs
+    else:
+        other = experiment.variants[settings.match].shares
+        wanted = tokens_of(other, pool.sessions, sizes, seed_of(experiment, settings.match))
+    shares = spend(wanted, settings.shares, pool.sessions, sizes, seed)
+    budget = {"match": settings.match, "trained_tokens": settings.trained_tokens}
+    taken = tokens_of(shares, pool.sessions, sizes, seed)
+    return shares, budget | {"wanted_per_epoch": round(wanted), "taken_per_epoch": taken}
+
+
+def read_pool(run: Run, sources: Collection[str]) -> Pool:
+    """What there is to mix: the held-out split, and the rest without what is like a part of it."""
+    experiment = run.experiment
+    file = run.corpus / "real.jsonl"
+    real = read_jsonl(file, Session) if "real" in sources or file.is_file() else []
+    held_out, rest = split(real, experiment.training.held_out, experiment.seed)
+    found = {"real": rest} if "real" in sources else {}
+    if "synthetic" in sources:
+        found["synthetic"] = read_jsonl(run.generation / "synthetic.jsonl", Session)
+    threshold = experiment.corpus.filters.duplicate_containment
+    pool = Pool({}, held_out, {})
+    for source, those in found.items():
+        kept, near = without_near_duplicates(those, held_out, threshold)
+        pool.sessions[source], pool.removed[source] = kept, near
+    return pool
 
 
 def split(
@@ -88,29 +182,3 @@ def group_of(session: Session) -> str:
     """What a session shares with others (a video, a client, a question), else the session alone."""
     group = session.provenance.get("group")
     return f"group {group}" if group else session.id
-
-
-def take(sessions: Sequence[Session], share: float, seed: int) -> list[Session]:
-    """Every session `share` times: whole copies of all, and the broken rest as a sample.
-
-    A smaller share's sample is part of a larger share's.
-    """
-    copies, rest = divmod(share, 1)
-    taken = [copy_of(session, number) for number in range(int(copies)) for session in sessions]
-    sample = in_order(sessions, seed, "sample")[: round(rest * len(sessions))]
-    return taken + [copy_of(session, int(copies)) for session in sample]
-
-
-def copy_of(session: Session, number: int) -> Session:
-    """The first copy is the session itself, the second has "#2" after its id, and so on."""
-    return session.model_copy(update={"id": f"{session.id}#{number + 1}"}) if number else session
-
-
-def in_order(sessions: Iterable[Session], seed: int, purpose: str) -> list[Session]:
-    """An order that depends on each session's id and the seed, but not on the other sessions."""
-    return sorted(sessions, key=lambda session: rank(session.id, seed, purpose))
-
-
-def rank(name: str, seed: int, purpose: str) -> str:
-    """A place in an order that has nothing to do with the name."""
-    return hashlib.sha256(f"{seed}:{purpose}:{name}".encode()).hexdigest()

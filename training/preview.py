@@ -7,6 +7,7 @@ missing, and the base model's tokenizer; loads no weights and writes nothing int
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from hybridtune.errors import InputError
 from hybridtune.records import Session, read_jsonl
 from hybridtune.runs import Run
 from training.check import checked_rows
-from training.data import Tally
-from training.mixture import rank, write_mixture
+from training.data import Tally, trained_tokens
+from training.mixture import Count, write_mixture
+from training.sampling import rank
 from training.template import IGNORED, Chat, Row, serving_chat
 
 
@@ -48,17 +50,18 @@ def preview_of(run: Run, variant: str, domain: Domain) -> Preview:
     Raises:
         InputError: whatever a training would refuse.
     """
-    sessions, held_out = sessions_of(run, variant)
+    settings, opener = run.experiment.training, domain.settings.opener
     chat = serving_chat(run.experiment, domain.system_prompt)
+    count = partial(trained_tokens, chat=chat, settings=settings, opener=opener)
+    sessions, held_out = sessions_of(run, variant, count)
 
     def tokenised(part: list[Session]) -> Set:
-        settings = run.experiment.training
-        return Set(part, *checked_rows(part, chat, settings, domain.settings.opener))
+        return Set(part, *checked_rows(part, chat, settings, opener))
 
     return Preview(chat, tokenised(sessions), tokenised(held_out))
 
 
-def sessions_of(run: Run, variant: str) -> tuple[list[Session], list[Session]]:
+def sessions_of(run: Run, variant: str, count: Count) -> tuple[list[Session], list[Session]]:
     """A variant's training and held-out sessions: the files that are there, else a new mixture."""
     folder = run.variant(variant)
     if (folder / "dataset.jsonl").is_file():
@@ -67,7 +70,7 @@ def sessions_of(run: Run, variant: str) -> tuple[list[Session], list[Session]]:
         elsewhere = Run(Path(name), run.experiment)
         for inputs in (run.corpus, run.generation):
             (elsewhere.path / inputs.name).symlink_to(inputs.resolve())
-        write_mixture(elsewhere, variant)
+        write_mixture(elsewhere, variant, count)
         return read_both(elsewhere.variant(variant))
 
 

@@ -1,25 +1,37 @@
 """What a training was and what came of it: `training.json`, and the adapter's model card."""
 
 import importlib.metadata
+import platform
+import resource
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from trl import SFTTrainer
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain
 from training.data import Tally
 from training.settings import LORA, SFT
+from training.trainer import CountingTrainer
 
-PACKAGES = ("accelerate", "bitsandbytes", "datasets", "peft", "torch", "transformers", "trl")
+PACKAGES = (
+    "accelerate",
+    "bitsandbytes",
+    "datasets",
+    "hybridtune",
+    "peft",
+    "torch",
+    "transformers",
+    "trl",
+)
 
 
 def describe(
-    experiment: Experiment, variant: str, trainer: SFTTrainer, data: Tally, held_out: Tally
+    experiment: Experiment, variant: str, trainer: CountingTrainer, data: Tally, held_out: Tally
 ) -> dict[str, Any]:
     """Everything that the trainer knows, for people and for comparing variants."""
+    settings = experiment.variants[variant]
     state, arguments = trainer.state, trainer.args
     epochs = state.epoch or 0.0
     rows = len(trainer.train_dataset)
@@ -28,7 +40,8 @@ def describe(
     gpu = torch.cuda.is_available()
     return {
         "variant": variant,
-        "shares": experiment.variants[variant].model_dump(mode="json"),
+        "shares": settings.shares,
+        "budget": settings.budget,
         "base_model": experiment.model.model_dump(mode="json"),
         "data": asdict(data),
         "held_out": asdict(held_out),
@@ -36,32 +49,46 @@ def describe(
         "fill": round(data.tokens / room, 4) if arguments.packing else None,
         "steps": state.global_step,
         "epochs": epochs,
-        "tokens_seen": round(data.tokens * epochs),
-        "tokens_trained": round(data.trained_tokens * epochs),
+        "tokens_seen": trainer.tokens.seen,
+        "tokens_trained": trainer.tokens.trained,
         "processes": arguments.world_size,
         "device": torch.cuda.get_device_name() if gpu else "cpu",
-        "peak_memory_bytes": torch.cuda.max_memory_allocated() if gpu else None,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if gpu else resident_bytes(),
         "seed": experiment.seed,
+        "windows": {
+            "max_length": experiment.training.max_length,
+            "context_tokens": experiment.training.context_tokens,
+        },
         "sft": {name: options[name] for name in {**SFT, **experiment.training.sft}},
         "lora": LORA | experiment.training.lora,
         "quantization": experiment.training.quantization,
         "versions": versions(),
         "loss_curve": [
-            {"step": entry["step"], "loss": entry["loss"]}
+            {name: entry[name] for name in ("step", "tokens_trained", "loss")}
             for entry in state.log_history
             if "loss" in entry
         ],
         "held_out_curve": [
-            {"step": entry["step"], "loss": entry["eval_loss"]}
+            {
+                "step": entry["step"],
+                "tokens_trained": entry["tokens_trained"],
+                "loss": entry["eval_loss"],
+            }
             for entry in state.log_history
             if "eval_loss" in entry
         ],
     }
 
 
+def resident_bytes() -> int:
+    """The most memory that this process has had, on Linux."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def versions() -> dict[str, str]:
     """The libraries that decide what a training gives."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
 
 
 def base_name(experiment: Experiment) -> str:
@@ -78,6 +105,7 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
     header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
     header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
     shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
+    shares += "".join(f", {name} {value}" for name, value in report["budget"].items())
     turns = f"{data['counselor_turns']}, {data['untrained_turns']} of them context without loss"
     rows = {
         "base model": f"`{base}`{revision}, {experiment.model.dtype}",

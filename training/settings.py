@@ -37,8 +37,13 @@ SFT = {
 }
 
 
-def sft_config(experiment: Experiment, checkpoints: Path) -> SFTConfig:
+def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = None) -> SFTConfig:
     """TRL's configuration: our defaults, the experiment's options, and what only we may set.
+
+    Args:
+        experiment: the whole configuration.
+        checkpoints: folder to save in.
+        steps: a variant's budget, if it has one.
 
     Raises:
         ConfigError: TRL refuses a value.
@@ -59,6 +64,7 @@ def sft_config(experiment: Experiment, checkpoints: Path) -> SFTConfig:
     options["model_init_kwargs"] = model | (settings.sft.get("model_init_kwargs") or {})
     options["max_length"] = settings.max_length if options["packing"] else None
     options |= {"output_dir": str(checkpoints), "seed": experiment.seed}
+    options |= {"max_steps": steps} if steps else {}
     try:
         return SFTConfig(**options)
     except (TypeError, ValueError) as error:

@@ -15,28 +15,29 @@ import json
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from trl import SFTTrainer
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import HybridtuneError
-from hybridtune.records import Session, atomic_write, read_jsonl, write_json
+from hybridtune.records import Session, atomic_write, read_json, read_jsonl, write_json
 from hybridtune.runs import Run, load_run
 from hybridtune.weights import adapter_digest, model_digest
 from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
 from training.check import checked_rows
-from training.checkpoints import drop_unusable, latest_checkpoint, step_of
-from training.data import Tally
-from training.mixture import write_mixture
+from training.checkpoints import drop_unusable, latest_checkpoint, step_of, tokens_until
+from training.data import Tally, trained_tokens
+from training.mixture import trained_variant, write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
 from training.template import DATED, Chat, Row, serving_chat
+from training.trainer import CountingTrainer, Tokens
 
 
 def main() -> int:
@@ -63,31 +64,36 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     experiment, folder = run.experiment, run.variant(variant)
     checkpoints = folder / "checkpoints"
     check_training(experiment.training)
-    arguments = sft_config(experiment, checkpoints)
+    steps = trained_variant(experiment, variant).steps
+    arguments = sft_config(experiment, checkpoints, steps)
     check_processes(arguments.world_size, processes)
-
-    with arguments.main_process_first():
-        # Launched by hand, there may be no mixture yet; one that is there, edited or not, is kept.
-        if arguments.process_index == 0 and not (folder / "dataset.jsonl").exists():
-            write_mixture(run, variant)
 
     chat = serving_chat(experiment, domain.system_prompt)
     if chat.dated:
         sys.stdout.write(f"warning: {DATED.format(chat.model)}\n")
+    with arguments.main_process_first():
+        # Launched by hand, there may be no mixture yet; one that is there, edited or not, is kept.
+        if arguments.process_index == 0 and not (folder / "dataset.jsonl").exists():
+            opener = domain.settings.opener
+            count = partial(trained_tokens, chat=chat, settings=experiment.training, opener=opener)
+            write_mixture(run, variant, count)
+
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
     held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
     arguments.eval_on_start = bool(held_out_rows)
 
     with arguments.main_process_first():
         hashes = input_hashes(folder, chat, experiment)
-        plan = plan_digest(experiment, hashes, domain, arguments.world_size)
+        plan = plan_digest(experiment, hashes, domain, arguments.world_size, steps)
         if arguments.process_index == 0:
             (folder / "training.json").unlink(missing_ok=True)
             drop_unusable(checkpoints, plan, arguments.world_size)
     resumed = latest_checkpoint(checkpoints)
 
-    teller = Teller(data.tokens)
-    trainer = SFTTrainer(
+    tokens = Tokens(**tokens_until(resumed))
+    teller = Teller(tokens)
+    trainer = CountingTrainer(
+        tokens=tokens,
         model=experiment.model.name,
         args=arguments,
         processing_class=chat.tokenizer,
@@ -95,7 +101,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
         eval_dataset=dataset_of(held_out_rows) if held_out_rows else None,
         peft_config=lora_config(experiment.training),
         quantization_config=quantization_config(experiment.training),
-        callbacks=[Marker(plan), teller],
+        callbacks=[Marker(plan, tokens), teller],
     )
     loaded_s = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -109,12 +115,14 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     publish_adapter(folder / ".adapter.saving", folder / "adapter", experiment.model)
     curve = report["held_out_curve"]
     report["held_out_loss"] = {"before": curve[0]["loss"] if curve else None, "after": after}
+    report |= mixture_story(folder, hashes["dataset"])
     report["hashes"] = {**hashes, "adapter": adapter_digest(folder / "adapter")}
     report["resumed_from_step"] = step_of(resumed) if resumed else None
     report["tokens_per_s"] = round(teller.tokens_per_s)
     report["seconds"] = {
         "prepare": round(loaded_s - began_s, 2),
         "train": round(trained_s - loaded_s, 2),
+        "finish": round(time.monotonic() - trained_s, 2),
     }
     with atomic_write(folder / "MODEL_CARD.md") as card:
         card.write_text(model_card(report, experiment, domain), encoding="utf-8")
@@ -143,6 +151,16 @@ def dataset_of(rows: list[Row]) -> Dataset:
     )
 
 
+def mixture_story(folder: Path, dataset: str) -> dict[str, Any]:
+    """How the data set came about; unknown where somebody has edited it since."""
+    file = folder / "mixture.json"
+    story = read_json(file) if file.is_file() else {}
+    known = story.get("dataset") == dataset
+    removed = story["removed_near_duplicates"] if known else None
+    mixture = {name: story[name] for name in ("shares", "seed", "budget")} if known else None
+    return {"mixture": mixture, "removed_near_duplicates": removed}
+
+
 def input_hashes(folder: Path, chat: Chat, experiment: Experiment) -> dict[str, str]:
     """SHA-256 of everything that goes into a training."""
     texts = {
@@ -162,14 +180,18 @@ def template_of(chat: Chat) -> str:
 
 
 def plan_digest(
-    experiment: Experiment, hashes: dict[str, str], domain: Domain, processes: int
+    experiment: Experiment,
+    hashes: dict[str, str],
+    domain: Domain,
+    processes: int,
+    steps: int | None,
 ) -> str:
     """What must be the same for a checkpoint to be continued."""
     settings: dict[str, Any] = experiment.training.model_dump(mode="json")
     for name in ("accelerate_config", "accelerate_args", "env"):
         settings.pop(name)
     plan = [settings, experiment.model.model_dump(mode="json"), experiment.seed, hashes]
-    plan += [domain.settings.opener, processes, versions()]
+    plan += [domain.settings.opener, processes, steps, versions()]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
 

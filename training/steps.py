@@ -24,10 +24,15 @@ def step(run: Run, domain: Domain, name: str) -> Step:
     """One adapter, in a process of its own."""
     experiment = run.experiment
     variant = experiment.variants[name]
-    configuration = part(experiment, "model", "training") | {"variant": variant.model_dump()}
+    matched = experiment.variants[variant.match] if variant.match else variant
+    configuration = part(experiment, "model", "training") | {
+        "variant": variant.model_dump(),
+        "matched": matched.model_dump(),
+        "duplicates": experiment.corpus.filters.duplicate_containment,
+    }
     # The held-out split is of real sessions in every variant, so these are always an input.
     inputs = [run.corpus / "real.jsonl"]
-    inputs += [run.generation / "synthetic.jsonl"] if variant.synthetic else []
+    inputs += [run.generation / "synthetic.jsonl"] if variant.synthetic or matched.synthetic else []
 
     def train(reporter: Reporter) -> None:
         train_variant(run, name, domain, reporter)
@@ -39,7 +44,10 @@ def step(run: Run, domain: Domain, name: str) -> Step:
             fingerprint,
             configuration,
             inputs,
-            sorted(f"training/{file.name}" for file in HERE.glob("*.py")),
+            [
+                *sorted(f"training/{file.name}" for file in HERE.glob("*.py")),
+                "hybridtune/duplicates.py",
+            ],
             prompt=domain.system_prompt,
             opener=domain.settings.opener,
             accelerate=digest(accelerate_config(experiment.training.accelerate_config)),

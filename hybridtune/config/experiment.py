@@ -17,7 +17,12 @@ from hybridtune.config.servers import (
     ScriptedServer,
     Server,
 )
-from hybridtune.config.training import BaseModelSettings, TrainingSettings, VariantSettings
+from hybridtune.config.training import (
+    BaseModelSettings,
+    TrainingSettings,
+    VariantSettings,
+    check_budgets,
+)
 
 ROLES = ("teacher", "patient", "counselor", "judge")
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -68,6 +73,7 @@ class Experiment(Settings):
                 f"evaluation.reference: no variant {self.evaluation.reference!r}"
                 f" (known: {', '.join(self.variants)})"
             )
+        check_budgets(self.variants, self.training.sft)
         return self
 
     def server_of(self, role: str) -> ManagedServer | AttachedServer | ScriptedServer:

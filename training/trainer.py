@@ -1,0 +1,59 @@
+"""TRL's trainer that counts the tokens which it is really given, by step.
+
+Multiplying a data set's tokens by epochs is wrong where steps end a training early, where the last
+rows of an epoch make no whole step, and where several processes share an odd number of rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from trl import SFTTrainer
+
+from training.template import IGNORED
+
+
+@dataclass
+class Tokens:
+    """What all processes together were given, in all steps, those before a resume included.
+
+    Attributes:
+        seen: without padding.
+        trained: those of them that carry loss.
+    """
+
+    seen: int = 0
+    trained: int = 0
+
+
+class CountingTrainer(SFTTrainer):
+    """`SFTTrainer` with a count that its log lines tell too."""
+
+    def __init__(self, *arguments: Any, tokens: Tokens, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.tokens = tokens
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Any]:
+        """The batches of one optimizer step; counted across all processes."""
+        batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        counts = torch.tensor([count(batch) for batch in batches] or [[0, 0]], device=device)
+        seen, trained = self.accelerator.reduce(counts.sum(dim=0)).tolist()
+        self.tokens.seen += seen
+        self.tokens.trained += trained
+        return batches, items
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, with a loss, how many tokens were trained up to it."""
+        if "loss" in logs or "eval_loss" in logs:
+            logs["tokens_trained"] = self.tokens.trained
+        super().log(logs, start_time)
+
+
+def count(batch: dict[str, torch.Tensor]) -> list[int]:
+    """The tokens of a batch without padding, and those that carry loss."""
+    mask = batch.get("attention_mask")
+    seen = batch["input_ids"].numel() if mask is None else int(mask.sum())
+    return [seen, int((batch["labels"] != IGNORED).sum())]
