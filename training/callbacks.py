@@ -21,10 +21,14 @@ class Marker(TrainerCallback):
         self.plan = plan
 
     def on_save(
-        self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Note the files with their sizes, and which training they belong to."""
-        if state.is_world_process_zero:
+        """Note the files with their sizes, and which training they belong to.
+
+        Not where the training ends early: who resumed there would take one step too many.
+        """
+        ends_early = control.should_training_stop and state.global_step < state.max_steps
+        if state.is_world_process_zero and not ends_early:
             mark_complete(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}", self.plan)
 
 

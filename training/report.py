@@ -26,6 +26,8 @@ def describe(
     room = rows * experiment.training.max_length
     options = arguments.to_dict()
     gpu = torch.cuda.is_available()
+    chosen = arguments.load_best_model_at_end and state.best_model_checkpoint is not None
+    best_step = state.best_global_step if chosen else state.global_step
     return {
         "variant": variant,
         "shares": experiment.variants[variant].model_dump(mode="json"),
@@ -35,6 +37,9 @@ def describe(
         "rows": rows,
         "fill": round(data.tokens / room, 4) if arguments.packing else None,
         "steps": state.global_step,
+        "stopped_early": state.global_step < state.max_steps,
+        "best_step": best_step,
+        "best_by": "held-out loss" if chosen else "last step",
         "epochs": epochs,
         "tokens_seen": round(data.tokens * epochs),
         "tokens_trained": round(data.trained_tokens * epochs),
@@ -84,7 +89,8 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
         "sessions": f"{data['sessions']} ({shares})",
         "counselor turns": f"{turns}, {len(data['dropped_turns'])} too long and left out",
         "tokens seen / trained": f"{report['tokens_seen']:,} / {report['tokens_trained']:,}",
-        "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs)",
+        "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs), of which the adapter "
+        f"holds the first {report['best_step']}, by {report['best_by']}",
         "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),
         "quantised base": "no" if report["quantization"] is None else str(report["quantization"]),
         "held-out loss": held_out_words(report),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from transformers import EarlyStoppingCallback
 from trl import SFTTrainer
 
 from hybridtune.config import Experiment
@@ -35,6 +36,7 @@ from training.mixture import write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
+from training.stopping import GOES_ON, Stopped, Stopper
 from training.template import Chat, Row, load_chat
 
 
@@ -46,17 +48,24 @@ def main() -> int:
     parser.add_argument("--domain", help="folder of the domain pack, instead of the experiment's")
     parser.add_argument("--processes", type=int, help="refuse to train with any other number")
     options = parser.parse_args()
+    stopper = Stopper()
+    stopper.listen()
     try:
         run = load_run(options.run)
         domain = load_domain(options.domain or run.experiment.domain)
-        train(run, options.variant, domain, options.processes)
+        train(run, options.variant, domain, options.processes, stopper)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"error: stopped; what its last checkpoint holds is kept, {GOES_ON}\n")
+        return Stopped.exit_code
     except HybridtuneError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     return 0
 
 
-def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None:
+def train(
+    run: Run, variant: str, domain: Domain, processes: int | None, stopper: Stopper
+) -> None:
     """Configuration, data, model, training, adapter, report."""
     began_s = time.monotonic()
     experiment, folder = run.experiment, run.variant(variant)
@@ -73,7 +82,8 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     chat = load_chat(experiment.model.name, experiment.model.revision, domain.system_prompt)
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
     held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
-    arguments.eval_on_start = bool(held_out_rows)
+    if not held_out_rows:
+        arguments.eval_strategy, arguments.load_best_model_at_end = "no", False
 
     with arguments.main_process_first():
         hashes = input_hashes(folder, chat, experiment)
@@ -82,8 +92,12 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
             (folder / "training.json").unlink(missing_ok=True)
             drop_unusable(checkpoints, plan, arguments.world_size)
     resumed = latest_checkpoint(checkpoints)
+    arguments.eval_on_start = bool(held_out_rows) and resumed is None
 
     teller = Teller(data.tokens)
+    callbacks = [Marker(plan), teller, stopper]
+    if arguments.load_best_model_at_end and experiment.training.patience:
+        callbacks.append(EarlyStoppingCallback(experiment.training.patience))
     trainer = SFTTrainer(
         model=experiment.model.name,
         args=arguments,
@@ -92,7 +106,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
         eval_dataset=dataset_of(held_out_rows) if held_out_rows else None,
         peft_config=lora_config(experiment.training),
         quantization_config=quantization_config(experiment.training),
-        callbacks=[Marker(plan), teller],
+        callbacks=callbacks,
     )
     loaded_s = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
