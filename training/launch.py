@@ -69,7 +69,7 @@ def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) ->
     finally:
         guard.stop(process)
     if code:
-        raise StageError(failure(variant, code, log, start))
+        raise StageError(failure(f"training {variant}", code, log, start))
 
 
 def launch_command(run: Run, variant: str, domain: Domain) -> list[str]:
@@ -164,12 +164,12 @@ def advance(task: Task, step: int, note: str) -> None:
         task.advance(note=note)
 
 
-def failure(variant: str, code: int, log: Path, start: int) -> str:
-    """What to tell about a training that failed: reason, remedy, log."""
+def failure(what: str, code: int, log: Path, start: int) -> str:
+    """What to tell about a process that failed: reason, remedy, log."""
     text = text_since(log, start)
     lines = telling_lines(text) or ["it wrote no error; was it killed, for want of memory perhaps?"]
     advice = remedy(text)
-    told = [f"training {variant} ended with exit code {code}", *(f"    {line}" for line in lines)]
+    told = [f"{what} ended with exit code {code}", *(f"    {line}" for line in lines)]
     told += [f"  likely remedy: {advice}"] if advice else []
     return "\n".join([*told, f"  full log: {log}"])
 

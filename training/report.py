@@ -1,6 +1,7 @@
 """What a training was and what came of it: `training.json`, and the adapter's model card."""
 
 import importlib.metadata
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,22 @@ def base_name(experiment: Experiment) -> str:
     return Path(name).resolve().name if Path(name).is_dir() else name
 
 
-def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -> str:
-    """The card beside an adapter, in the hub's format."""
+def model_card(
+    report: dict[str, Any],
+    experiment: Experiment,
+    domain: Domain,
+    further: Mapping[str, str],
+    *,
+    merged: bool = False,
+) -> str:
+    """The card of an adapter, or of the model that it was merged into, in the hub's format."""
     base, data = base_name(experiment), report["data"]
     on_hub = not Path(experiment.model.name).is_dir()
     revision = f" at revision `{experiment.model.revision}`" if experiment.model.revision else ""
-    header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
+    header = ["---", *([f"base_model: {base}"] if on_hub else [])]
+    header += [f"library_name: {'transformers' if merged else 'peft'}"]
     header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
+    kind = "The base model with a LoRA adapter merged in," if merged else "A LoRA adapter"
     shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
     turns = f"{data['counselor_turns']}, {data['untrained_turns']} of them context without loss"
     rows = {
@@ -98,13 +108,14 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
         "dataset": f"sha256 `{report['hashes']['dataset']}`",
         "versions": ", ".join(f"{name} {value}" for name, value in report["versions"].items()),
     }
+    rows |= further
     return "\n".join(
         [
             *header,
             "",
             f"# {domain.settings.title}: {report['variant']}",
             "",
-            f"A LoRA adapter trained on {domain.settings.counselor.lower()} turns alone, for",
+            f"{kind} trained on {domain.settings.counselor.lower()} turns alone, for",
             "research on whether synthetic sessions help. It is no therapist and must not act as",
             "one. The base model's licence applies, and so do the terms of the transcripts that it",
             "was trained on: what one model learned from people's words, it can repeat.",

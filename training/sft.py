@@ -30,6 +30,7 @@ from hybridtune.runs import Run, load_run
 from hybridtune.weights import adapter_digest, model_digest
 from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
+from training.card import rights
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of
 from training.data import Tally, rows_of
 from training.mixture import write_mixture
@@ -63,9 +64,7 @@ def main() -> int:
     return 0
 
 
-def train(
-    run: Run, variant: str, domain: Domain, processes: int | None, stopper: Stopper
-) -> None:
+def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper: Stopper) -> None:
     """Configuration, data, model, training, adapter, report."""
     began_s = time.monotonic()
     experiment, folder = run.experiment, run.variant(variant)
@@ -127,8 +126,9 @@ def train(
         "prepare": round(loaded_s - began_s, 2),
         "train": round(trained_s - loaded_s, 2),
     }
+    rows_of_card = {"rights of the sessions": rights(run, variant)}
     with atomic_write(folder / "MODEL_CARD.md") as card:
-        card.write_text(model_card(report, experiment, domain), encoding="utf-8")
+        card.write_text(model_card(report, experiment, domain, rows_of_card), encoding="utf-8")
     write_json(folder / "training.json", report)
     shutil.rmtree(checkpoints, ignore_errors=True)
 

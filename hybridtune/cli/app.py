@@ -19,6 +19,7 @@ from hybridtune.cli.options import (
     RunFolder,
     one_of,
 )
+from hybridtune.cli.train_app import train_app
 from hybridtune.ending import ending
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(train_app, name="train")
 
 
 @app.callback(invoke_without_command=True)
@@ -235,6 +237,27 @@ def serve(
     from hybridtune.cli.serve import serve as command  # noqa: PLC0415
 
     command(run, port)
+
+
+@app.command()
+def merge(
+    run: RunFolder,
+    variant: Annotated[str, typer.Argument(help="Whose adapter.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A folder that is not there yet.")
+    ],
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="REPO_ID", help="Upload it to the hub, too (private; HF_TOKEN)."),
+    ] = None,
+) -> None:
+    """Merge a variant's adapter into the base model, and measure what that changes.
+
+    The model is loaded again and its logits are compared with those of base and adapter.
+    """
+    from hybridtune.cli.merge import merge as command  # noqa: PLC0415
+
+    command(run, variant, out, push)
 
 
 @app.command()
