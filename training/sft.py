@@ -12,6 +12,7 @@ resumes and ends with the same adapter.
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import EarlyStoppingCallback
-from trl import SFTTrainer
+from trl import SFTConfig, SFTTrainer
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
@@ -39,6 +40,7 @@ from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
 from training.stopping import GOES_ON, Stopped, Stopper
 from training.template import Chat, Row, load_chat
+from training.trackers import places
 
 
 def main() -> int:
@@ -71,6 +73,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
     checkpoints = folder / "checkpoints"
     check_training(experiment.training)
     arguments = sft_config(experiment, checkpoints)
+    name_tracked_run(run, variant, arguments)
     check_processes(arguments.world_size, processes)
 
     with arguments.main_process_first():
@@ -131,6 +134,13 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
         card.write_text(model_card(report, experiment, domain, rows_of_card), encoding="utf-8")
     write_json(folder / "training.json", report)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def name_tracked_run(run: Run, variant: str, arguments: SFTConfig) -> None:
+    """Give trackers a name for this training and a place in the run folder, where none is set."""
+    for name, place in places(arguments.report_to, run.logs.resolve(), variant).items():
+        os.environ.setdefault(name, place)
+    arguments.run_name = arguments.run_name or f"{run.experiment.name}-{variant}"
 
 
 def load_rows(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from hybridtune.cli.generate import what_and_where
-from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
+from hybridtune.cli.preflight import check_corpus, check_servers, preflight_of_teacher, roles_called
 from hybridtune.cli.reproduce import find_run
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
@@ -49,8 +49,10 @@ def run(
     command = launch_command(planned, variant, domain)
     if alone:
         check_sessions(planned, variant)
-    else:
+    elif experiment.variants[variant].synthetic:
         preflight_of_teacher(experiment, domain)
+    else:
+        check_corpus(experiment)
     reporter, console = Reporter(), Console()
     redo = ("training",) if force else ()
     if dry_run:
@@ -92,9 +94,8 @@ def check_sessions(run: Run, variant: str) -> None:
 
 def steps_for(run: Run, domain: Domain, variant: str, alone: bool) -> list[Step]:
     """The variant's training, and before it, unless it stands alone, what its sessions need."""
-    before = () if alone else ("corpus", "generation")
-    if not run.experiment.variants[variant].synthetic:
-        before = before[:1]
+    needed = {"corpus": True, "generation": run.experiment.variants[variant].synthetic > 0}
+    before = [] if alone else [stage for stage, wanted in needed.items() if wanted]
     name = f"training:{variant}"
     return [step for step in steps_of(run, domain) if step.stage in before or step.name == name]
 
