@@ -20,6 +20,7 @@ from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.progress import Reporter, Task
 from hybridtune.runs import Run
+from training.launch_file import check_launch
 from training.mixture import write_mixture
 from training.options import check_training
 from training.progress import parse
@@ -50,6 +51,7 @@ def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) ->
     """
     settings = run.experiment.training
     check_training(settings)
+    check_launch(settings, accelerate_config(settings.accelerate_config))
     command = launch_command(run, variant, domain)
     write_mixture(run, variant)
     log = run.logs / f"train-{variant}.log"

@@ -20,7 +20,8 @@ from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run, lock_run, open_run
 from hybridtune.steps import Step, run_steps, why_run
-from training.launch import launch_command
+from training.launch import accelerate_config, launch_command
+from training.launch_file import check_launch
 from training.options import check_training
 
 
@@ -43,6 +44,8 @@ def run(
     domain = load_domain(experiment.domain)
     check_variant(experiment, variant)
     check_training(experiment.training)
+    launch_file = accelerate_config(experiment.training.accelerate_config)
+    check_launch(experiment.training, launch_file)
     check_models(experiment, [])
     alone = find_run(place).is_dir()
     planned = Run(folder, experiment)
