@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub.errors import HFValidationError, HTTPError
 
 from hybridtune.errors import StageError
 
@@ -18,7 +18,7 @@ def push(folder: Path, repository: str) -> str:
     try:
         api.create_repo(repository, private=True, exist_ok=True)
         api.upload_folder(folder_path=folder, repo_id=repository, commit_message="Upload model")
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StageError(
             f"cannot push to {repository}: {reason} (the folder {folder} is whole; set HF_TOKEN to "

@@ -4,8 +4,8 @@ Asked before anything is loaded: is the tracker's package there? Imports none of
 write goes to the run folder's `logs/`.
 """
 
-import importlib.util
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def check_trackers(report_to: Any) -> None:
         if name not in TRACKERS:
             fix = f"none, or some of {', '.join(TRACKERS)}"
             raise ConfigError(f"no tracker {name!r}", where=where, fix=fix)
-        if not any(importlib.util.find_spec(package) for package in TRACKERS[name]):
+        if not any(find_spec(package) for package in TRACKERS[name]):
             package = TRACKERS[name][0]
             raise ConfigError(
                 f"{name} is not installed",
