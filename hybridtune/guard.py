@@ -5,7 +5,7 @@ guard waits on a pipe whose other end only we hold: when we end, even by kill -9
 and the guard ends all of its descendants, so that no port and no GPU memory stays taken. The same
 when the command itself ends and leaves children behind.
 
-Run line (by `start` alone): `python -m hybridtune.guard GRACE_S COMMAND ...`
+Run line (by `start` alone): `python -m hybridtune.guard GRACE_S WITH_CHILDREN COMMAND ...`
 """
 
 import contextlib
@@ -29,10 +29,12 @@ def start(
     log: Path,
     env: Mapping[str, str] | None = None,
     grace_s: float = GRACE_S,
+    with_children: bool = False,
 ) -> "subprocess.Popen[bytes]":
     """Start a command under a guard, its output appended to `log`, from any folder.
 
-    `grace_s` is how long the command has between SIGTERM and SIGKILL, when it is to end.
+    `grace_s` is how long the command has between SIGTERM and SIGKILL, when it is to end; with
+    `with_children`, those that it leaves behind have as long. Else they are killed at once.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | dict(env or {})
@@ -40,7 +42,10 @@ def start(
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     with log.open("ab") as out:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "hybridtune.guard", str(grace_s), *command],
+            [
+                *(sys.executable, "-P", "-m", "hybridtune.guard"),
+                *(str(grace_s), str(int(with_children)), *command),
+            ],
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -115,8 +120,8 @@ def main() -> None:
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     adopt_orphans()
-    grace_s = float(sys.argv[1])
-    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+    grace_s, with_children = float(sys.argv[1]), sys.argv[2] == "1"
+    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL)
 
     def watch() -> None:
         os.read(0, 1)
@@ -125,9 +130,12 @@ def main() -> None:
     threading.Thread(target=watch, daemon=True).start()
     while child.poll() is None:
         if stopping.wait(0.1):
+            deadline = time.monotonic() + grace_s
             child.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=grace_s)
+            while with_children and descendants(os.getpid()) and time.monotonic() < deadline:
+                time.sleep(0.1)
             break
     kill_all(descendants, os.getpid())
     code = child.wait()

@@ -43,13 +43,13 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", ".html", ".sqlite")
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
-    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/",
+    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/*",
     "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
     "generation/report.html", "generation/DATASET_CARD.md", "report.html",
     "variants/*", "eval/*.json*", "eval/report.html",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
-    "my.yaml", "checks.yaml",
+    "my.yaml", "checks.yaml", "merged/*", "merge.json", "hybrid.gguf", "llama.cpp*",
 )  # fmt: skip
 # Folders whose files are named without them where it is plain what is meant.
 SHORTENED = ("domains/therapy", "configs/accelerate", "scripts")

@@ -23,10 +23,14 @@ class Marker(TrainerCallback):
         self.plan, self.tokens = plan, tokens
 
     def on_save(
-        self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Note the files with their sizes, the tokens so far, and which training it is of."""
-        if state.is_world_process_zero:
+        """Note the files with their sizes, the tokens so far, and which training it is of.
+
+        Not where the training ends early: who resumed there would take one step too many.
+        """
+        ends_early = control.should_training_stop and state.global_step < state.max_steps
+        if state.is_world_process_zero and not ends_early:
             checkpoint = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             mark_complete(checkpoint, self.plan, asdict(self.tokens))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
+from rich.markup import escape
 
 from hybridtune import guard
 from hybridtune.config.training import TrainingSettings
@@ -19,12 +20,15 @@ from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.progress import Reporter, Task
 from hybridtune.runs import Run
+from training.launch_file import check_launch
 from training.mixture import trained_variant, write_mixture
 from training.options import check_training
 from training.progress import parse
 from training.remedies import remedy, telling_lines
 
 HOME = Path(__file__).parent.parent
+# To finish the step that runs and to save a checkpoint, when the training is to stop.
+SAVING_S = 180.0
 ENVIRONMENT = {
     # Threads that wait for each other asleep cost little on an idle machine; awake they make a
     # training on a busy CPU several times slower.
@@ -47,6 +51,7 @@ def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) ->
     """
     settings = run.experiment.training
     check_training(settings)
+    check_launch(settings, accelerate_config(settings.accelerate_config))
     command = launch_command(run, variant, domain)
     if trained_variant(run.experiment, variant).counts_tokens:
         # That takes the tokenizer: the training itself mixes anew.
@@ -55,14 +60,22 @@ def train_variant(run: Run, variant: str, domain: Domain, reporter: Reporter) ->
         write_mixture(run, variant)
     log = run.logs / f"train-{variant}.log"
     start = log.stat().st_size if log.exists() else 0
-    process = guard.start(command, log=log, env=environment(settings))
+    process = guard.start(
+        command, log=log, env=environment(settings), grace_s=SAVING_S, with_children=True
+    )
     try:
         show(follow(process, log, start), variant, reporter)
         code = process.wait()
+    except KeyboardInterrupt:
+        reporter.say(f"training {variant}: stopping, after a checkpoint of the step that runs")
+        guard.stop(process, grace_s=SAVING_S)
+        for line in telling_lines(text_since(log, start)):
+            reporter.say(escape(line.removeprefix("error: ")))
+        raise
     finally:
         guard.stop(process)
     if code:
-        raise StageError(failure(variant, code, log, start))
+        raise StageError(failure(f"training {variant}", code, log, start))
 
 
 def launch_command(run: Run, variant: str, domain: Domain) -> list[str]:
@@ -138,7 +151,7 @@ def show(lines: Iterator[str], variant: str, reporter: Reporter) -> None:
     if first is None:
         return
     with reporter.task(f"training {variant}", total=first.steps) as task:
-        advance(task, first.step, "")
+        task.skip(first.step)
         for line in lines:
             tell_warning(line, reporter)
             if progress := parse(line):
@@ -153,17 +166,22 @@ def tell_warning(line: str, reporter: Reporter) -> None:
 
 def advance(task: Task, step: int, note: str) -> None:
     """Move a bar to a step."""
-    while task.done < step:
+    while task.skipped + task.done < step:
         task.advance(note=note)
 
 
-def failure(variant: str, code: int, log: Path, start: int) -> str:
-    """What to tell about a training that failed: reason, remedy, log."""
-    with log.open("rb") as file:
-        file.seek(start)
-        text = file.read().decode(errors="replace")
+def failure(what: str, code: int, log: Path, start: int) -> str:
+    """What to tell about a process that failed: reason, remedy, log."""
+    text = text_since(log, start)
     lines = telling_lines(text) or ["it wrote no error; was it killed, for want of memory perhaps?"]
     advice = remedy(text)
-    told = [f"training {variant} ended with exit code {code}", *(f"    {line}" for line in lines)]
+    told = [f"{what} ended with exit code {code}", *(f"    {line}" for line in lines)]
     told += [f"  likely remedy: {advice}"] if advice else []
     return "\n".join([*told, f"  full log: {log}"])
+
+
+def text_since(log: Path, start: int) -> str:
+    """What was written to a log from a byte on."""
+    with log.open("rb") as file:
+        file.seek(start)
+        return file.read().decode(errors="replace")

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
 from training.servable import check_servable
+from training.trackers import check_trackers
 
 # Gone from transformers 5 and TRL 1, and what to write instead.
 REMOVED = {
@@ -28,7 +29,7 @@ REMOVED = {
     "max_seq_length": "set training.max_length",
     "no_cuda": "it is called use_cpu",
     "overwrite_output_dir": "remove it",
-    "logging_dir": "set the environment variable TENSORBOARD_LOGGING_DIR under training.env",
+    "logging_dir": "set TENSORBOARD_LOGGING_DIR under training.env",
     "save_safetensors": "remove it: safetensors is the only format",
     "include_tokens_per_second": "remove it: training.json tells the speed",
     "half_precision_backend": "remove it",
@@ -101,6 +102,7 @@ def check_training(settings: TrainingSettings) -> None:
     check_names("quantization", settings.quantization or {})
     check_combinations(settings)
     check_servable(settings.lora)
+    check_trackers(settings.sft.get("report_to"))
 
 
 def check_names(section: str, options: Mapping[str, Any]) -> None:

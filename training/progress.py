@@ -38,7 +38,8 @@ class Progress:
         """What stands beside a progress bar that counts the steps itself."""
         if self.loss is None:
             return ""
-        return f"loss {self.loss:.3f}, {self.tokens_per_s:,.0f} tokens/s"
+        left = f", {self.left} left" if self.left_s else ""
+        return f"loss {self.loss:.3f}, {self.tokens_per_s:,.0f} tokens/s{left}"
 
 
 def parse(line: str) -> Progress | None:

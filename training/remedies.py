@@ -9,7 +9,12 @@ REMEDIES = (
         "lower training.max_length, set training.quantization: {load_in_4bit: true}, or train on "
         "a larger GPU",
     ),
-    (r"No space left on device", "free disk space: the last good checkpoint is continued"),
+    (
+        # torch's writer of archives does not pass on what the system said.
+        r"No space left on device|File too large|unexpected pos \d+ vs|basic_ios::clear",
+        "free disk space, or raise `ulimit -f`: the same command goes on from the last good "
+        "checkpoint",
+    ),
     (
         r"is not a valid model identifier|does not appear to have a file named|LocalEntryNotFound"
         r"|couldn't connect|Repository Not Found|offline mode",

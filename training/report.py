@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import resource
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def describe(
     room = rows * experiment.training.max_length
     options = arguments.to_dict()
     gpu = torch.cuda.is_available()
+    chosen = arguments.load_best_model_at_end and state.best_model_checkpoint is not None
+    best_step = state.best_global_step if chosen else state.global_step
     return {
         "variant": variant,
         "shares": settings.shares,
@@ -48,6 +51,9 @@ def describe(
         "rows": rows,
         "fill": round(data.tokens / room, 4) if arguments.packing else None,
         "steps": state.global_step,
+        "stopped_early": state.global_step < state.max_steps,
+        "best_step": best_step,
+        "best_by": "held-out loss" if chosen else "last step",
         "epochs": epochs,
         "tokens_seen": trainer.tokens.seen,
         "tokens_trained": trainer.tokens.trained,
@@ -97,13 +103,22 @@ def base_name(experiment: Experiment) -> str:
     return Path(name).resolve().name if Path(name).is_dir() else name
 
 
-def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -> str:
-    """The card beside an adapter, in the hub's format."""
+def model_card(
+    report: dict[str, Any],
+    experiment: Experiment,
+    domain: Domain,
+    further: Mapping[str, str],
+    *,
+    merged: bool = False,
+) -> str:
+    """The card of an adapter, or of the model that it was merged into, in the hub's format."""
     base, data = base_name(experiment), report["data"]
     on_hub = not Path(experiment.model.name).is_dir()
     revision = f" at revision `{experiment.model.revision}`" if experiment.model.revision else ""
-    header = ["---", *([f"base_model: {base}"] if on_hub else []), "library_name: peft"]
+    header = ["---", *([f"base_model: {base}"] if on_hub else [])]
+    header += [f"library_name: {'transformers' if merged else 'peft'}"]
     header += ["pipeline_tag: text-generation", "tags:", "- lora", "- sft", "- trl", "---"]
+    kind = "The base model with a LoRA adapter merged in," if merged else "A LoRA adapter"
     shares = ", ".join(f"{value:g} x {name}" for name, value in report["shares"].items())
     shares += "".join(f", {name} {value}" for name, value in report["budget"].items())
     turns = f"{data['counselor_turns']}, {data['untrained_turns']} of them context without loss"
@@ -112,7 +127,8 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
         "sessions": f"{data['sessions']} ({shares})",
         "counselor turns": f"{turns}, {len(data['dropped_turns'])} too long and left out",
         "tokens seen / trained": f"{report['tokens_seen']:,} / {report['tokens_trained']:,}",
-        "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs)",
+        "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs), of which the adapter "
+        f"holds the first {report['best_step']}, by {report['best_by']}",
         "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),
         "quantised base": "no" if report["quantization"] is None else str(report["quantization"]),
         "held-out loss": held_out_words(report),
@@ -120,13 +136,14 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
         "dataset": f"sha256 `{report['hashes']['dataset']}`",
         "versions": ", ".join(f"{name} {value}" for name, value in report["versions"].items()),
     }
+    rows |= further
     return "\n".join(
         [
             *header,
             "",
             f"# {domain.settings.title}: {report['variant']}",
             "",
-            f"A LoRA adapter trained on {domain.settings.counselor.lower()} turns alone, for",
+            f"{kind} trained on {domain.settings.counselor.lower()} turns alone, for",
             "research on whether synthetic sessions help. It is no therapist and must not act as",
             "one. The base model's licence applies, and so do the terms of the transcripts that it",
             "was trained on: what one model learned from people's words, it can repeat.",

@@ -32,6 +32,12 @@ SFT = {
     "save_strategy": "steps",
     "save_steps": 0.1,
     "save_total_limit": 2,
+    # Where a loss on held-out sessions is measured, the adapter is that of its lowest value.
+    "load_best_model_at_end": True,
+    "metric_for_best_model": "eval_loss",
+    "greater_is_better": False,
+    # How long it has not fallen is part of a checkpoint, or resuming would not be exact.
+    "restore_callback_states_from_checkpoint": True,
     "report_to": "none",
     "disable_tqdm": True,
 }
@@ -56,6 +62,7 @@ def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = No
         "fp16": base.dtype == "float16",
         "gradient_checkpointing": gpu,
         "dataloader_pin_memory": gpu,
+        **evaluation(settings),
         **settings.sft,
     }
     # TRL loads in float32 unless told otherwise, and cuts rows at 1024 tokens. Ours have their
@@ -70,6 +77,18 @@ def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = No
     except (TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"trl.SFTConfig refuses it: {reason}", where="training.sft") from None
+
+
+def evaluation(settings: TrainingSettings) -> dict[str, Any]:
+    """Measure the held-out loss at every checkpoint; without held-out sessions, nothing of it."""
+    sft = settings.sft
+    strategy = sft.get("save_strategy", sft.get("eval_strategy", SFT["save_strategy"]))
+    if strategy in {"no", "best"} or sft.get("eval_strategy") == "no" or not settings.held_out:
+        return {"eval_strategy": "no", "load_best_model_at_end": False}
+    steps = sft.get("save_steps", sft.get("eval_steps", SFT["save_steps"]))
+    return dict.fromkeys(("eval_strategy", "save_strategy"), strategy) | dict.fromkeys(
+        ("eval_steps", "save_steps"), steps
+    )
 
 
 def lora_config(settings: TrainingSettings) -> LoraConfig:

@@ -12,6 +12,7 @@ resumes and ends with the same adapter.
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from transformers import EarlyStoppingCallback
+from trl import SFTConfig
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
@@ -29,6 +32,7 @@ from hybridtune.runs import Run, load_run
 from hybridtune.weights import adapter_digest, model_digest
 from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
+from training.card import rights
 from training.check import checked_rows
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of, tokens_until
 from training.data import Tally, trained_tokens
@@ -36,7 +40,9 @@ from training.mixture import trained_variant, write_mixture
 from training.options import check_training
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
+from training.stopping import GOES_ON, Stopped, Stopper
 from training.template import DATED, Chat, Row, serving_chat
+from training.trackers import places
 from training.trainer import CountingTrainer, Tokens
 
 
@@ -48,17 +54,22 @@ def main() -> int:
     parser.add_argument("--domain", help="folder of the domain pack, instead of the experiment's")
     parser.add_argument("--processes", type=int, help="refuse to train with any other number")
     options = parser.parse_args()
+    stopper = Stopper()
+    stopper.listen()
     try:
         run = load_run(options.run)
         domain = load_domain(options.domain or run.experiment.domain)
-        train(run, options.variant, domain, options.processes)
+        train(run, options.variant, domain, options.processes, stopper)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"error: stopped; what its last checkpoint holds is kept, {GOES_ON}\n")
+        return Stopped.exit_code
     except HybridtuneError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     return 0
 
 
-def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None:
+def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper: Stopper) -> None:
     """Configuration, data, model, training, adapter, report."""
     began_s = time.monotonic()
     experiment, folder = run.experiment, run.variant(variant)
@@ -66,6 +77,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     check_training(experiment.training)
     steps = trained_variant(experiment, variant).steps
     arguments = sft_config(experiment, checkpoints, steps)
+    name_tracked_run(run, variant, arguments)
     check_processes(arguments.world_size, processes)
 
     chat = serving_chat(experiment, domain.system_prompt)
@@ -80,7 +92,8 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
 
     rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
     held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
-    arguments.eval_on_start = bool(held_out_rows)
+    if not held_out_rows:
+        arguments.eval_strategy, arguments.load_best_model_at_end = "no", False
 
     with arguments.main_process_first():
         hashes = input_hashes(folder, chat, experiment)
@@ -89,9 +102,13 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
             (folder / "training.json").unlink(missing_ok=True)
             drop_unusable(checkpoints, plan, arguments.world_size)
     resumed = latest_checkpoint(checkpoints)
+    arguments.eval_on_start = bool(held_out_rows) and resumed is None
 
     tokens = Tokens(**tokens_until(resumed))
     teller = Teller(tokens)
+    callbacks = [Marker(plan, tokens), teller, stopper]
+    if arguments.load_best_model_at_end and experiment.training.patience:
+        callbacks.append(EarlyStoppingCallback(experiment.training.patience))
     trainer = CountingTrainer(
         tokens=tokens,
         model=experiment.model.name,
@@ -101,7 +118,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
         eval_dataset=dataset_of(held_out_rows) if held_out_rows else None,
         peft_config=lora_config(experiment.training),
         quantization_config=quantization_config(experiment.training),
-        callbacks=[Marker(plan, tokens), teller],
+        callbacks=callbacks,
     )
     loaded_s = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
@@ -124,10 +141,18 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
         "train": round(trained_s - loaded_s, 2),
         "finish": round(time.monotonic() - trained_s, 2),
     }
+    rows_of_card = {"rights of the sessions": rights(run, variant)}
     with atomic_write(folder / "MODEL_CARD.md") as card:
-        card.write_text(model_card(report, experiment, domain), encoding="utf-8")
+        card.write_text(model_card(report, experiment, domain, rows_of_card), encoding="utf-8")
     write_json(folder / "training.json", report)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def name_tracked_run(run: Run, variant: str, arguments: SFTConfig) -> None:
+    """Give trackers a name for this training and a place in the run folder, where none is set."""
+    for name, place in places(arguments.report_to, run.logs.resolve(), variant).items():
+        os.environ.setdefault(name, place)
+    arguments.run_name = arguments.run_name or f"{run.experiment.name}-{variant}"
 
 
 def load_rows(

@@ -240,6 +240,27 @@ def serve(
 
 
 @app.command()
+def merge(
+    run: RunFolder,
+    variant: Annotated[str, typer.Argument(help="Whose adapter.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A folder that is not there yet.")
+    ],
+    push: Annotated[
+        str | None,
+        typer.Option(metavar="REPO_ID", help="Upload it to the hub, too (private; HF_TOKEN)."),
+    ] = None,
+) -> None:
+    """Merge a variant's adapter into the base model, and measure what that changes.
+
+    The model is loaded again and its logits are compared with those of base and adapter.
+    """
+    from hybridtune.cli.merge import merge as command  # noqa: PLC0415
+
+    command(run, variant, out, push)
+
+
+@app.command()
 def config(
     file: Annotated[
         Path | None, typer.Argument(metavar="CONFIG", help="Check and print this experiment.")

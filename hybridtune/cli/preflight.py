@@ -20,6 +20,7 @@ from hybridtune.serving.models import check_attached
 from hybridtune.serving.process import check_port
 from hybridtune.steps import Step, why_run
 from training.launch import accelerate_config
+from training.launch_file import check_launch
 from training.options import check_training
 
 ROLES_OF_STEP = {
@@ -40,7 +41,8 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     check_writing(experiment, domain)
     check_training(experiment.training)
     if experiment.trained_variants():
-        accelerate_config(experiment.training.accelerate_config)
+        launch_file = accelerate_config(experiment.training.accelerate_config)
+        check_launch(experiment.training, launch_file)
     check_models(experiment, ROLES)
     for role in ROLES:
         check_role(experiment, role)

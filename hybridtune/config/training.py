@@ -80,6 +80,8 @@ class TrainingSettings(Settings):
     """Earlier turns repeated, with their loss masked, at the start of a window."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the sessions held out to measure the loss on."""
+    patience: int = Field(default=3, ge=0)
+    """Held-out losses in a row without a new lowest before a training ends; 0: it never does."""
     accelerate_config: str = "accelerate_config.yaml"
     """Passed to `accelerate launch --config_file`."""
     accelerate_args: tuple[str, ...] = ()
