@@ -6,6 +6,7 @@ Reads `config.json` of a model's folder, or of the hub's cache or the hub. Impor
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,12 @@ def config_file(model: str, revision: str | None, *, cached_only: bool) -> Path 
     if Path(model).is_dir():
         path = Path(model) / "config.json"
         return path if path.is_file() else None
+    return from_hub(model, revision, cached_only)
+
+
+@cache
+def from_hub(model: str, revision: str | None, cached_only: bool) -> Path | None:
+    """A model's `config.json` in the hub's cache, where it is put if need be."""
     try:
         from huggingface_hub import hf_hub_download  # noqa: PLC0415 - half a second
 

@@ -26,6 +26,7 @@ class Setup:
         dtype_bytes: of a frozen weight, 2 or 4, where it is not quantised.
         bits: 4 or 8 where the base is quantised by bitsandbytes, else None.
         tokens: of one process at once, batch times window.
+        batch: rows of it.
         packed: several sessions a row, which PyTorch's attention sees through a mask.
         attention: transformers' name of the implementation.
         autocast: computed in bfloat16 or float16 whatever the weights are.
@@ -35,6 +36,7 @@ class Setup:
     """
 
     tokens: int
+    batch: int = 1
     rank: int = 16
     targets: str | Sequence[str] | None = "all-linear"
     dropout: float = 0.05
@@ -211,6 +213,9 @@ def head_bytes(shape: Architecture, setup: Setup) -> int:
 def smaller(setup: Setup) -> list[tuple[str, Setup]]:
     """What to change for less memory, the mildest first; each holds what stands before it."""
     steps: list[tuple[str, Setup]] = []
+    if setup.batch > 1:
+        setup = replace(setup, tokens=setup.tokens // setup.batch, batch=1)
+        steps.append(("training.sft.per_device_train_batch_size: 1", setup))
     if not setup.checkpointing:
         setup = replace(setup, checkpointing=True)
         steps.append(("training.sft.gradient_checkpointing: true", setup))
@@ -220,4 +225,5 @@ def smaller(setup: Setup) -> list[tuple[str, Setup]]:
     if not setup.bits:
         setup = replace(setup, bits=4, double_quantized=True)
         steps.append(("training.quantization: {load_in_4bit: true, ...}", setup))
-    return steps
+    half = setup.tokens // 2
+    return [*steps, (f"training.max_length: {half}", replace(setup, tokens=half))]

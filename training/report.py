@@ -40,11 +40,11 @@ def describe(
         "tokens_trained": round(data.trained_tokens * epochs),
         "processes": arguments.world_size,
         "device": torch.cuda.get_device_name() if gpu else "cpu",
-        "peak_memory_bytes": torch.cuda.max_memory_allocated() if gpu else None,
         "seed": experiment.seed,
         "sft": {name: options[name] for name in {**SFT, **experiment.training.sft}},
         "lora": LORA | experiment.training.lora,
         "quantization": experiment.training.quantization,
+        "base_in_training": base_in_training(experiment),
         "versions": versions(),
         "loss_curve": [
             {"step": entry["step"], "loss": entry["loss"]}
@@ -86,7 +86,7 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
         "tokens seen / trained": f"{report['tokens_seen']:,} / {report['tokens_trained']:,}",
         "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs)",
         "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),
-        "quantised base": "no" if report["quantization"] is None else str(report["quantization"]),
+        "base in training": quantised_words(report),
         "held-out loss": held_out_words(report),
         "adapter": f"sha256 `{report['hashes']['adapter']}`",
         "dataset": f"sha256 `{report['hashes']['dataset']}`",
@@ -109,6 +109,25 @@ def model_card(report: dict[str, Any], experiment: Experiment, domain: Domain) -
             "",
         ]
     )
+
+
+def base_in_training(experiment: Experiment) -> str:
+    """What the adapter's base was while it was trained: its precision, or its quantisation."""
+    options = experiment.training.quantization
+    if not options:
+        return experiment.model.dtype
+    if not options.get("load_in_4bit"):
+        return "8-bit"
+    double = ", double quantisation" if options.get("bnb_4bit_use_double_quant") else ""
+    return f"4-bit {options.get('bnb_4bit_quant_type', 'fp4')}{double}"
+
+
+def quantised_words(report: dict[str, Any]) -> str:
+    """The base in training; where it was quantised, what that means for serving."""
+    words: str = report["base_in_training"]
+    if report["quantization"] is None:
+        return words
+    return f"{words} (bitsandbytes). Serve it on a base quantised alike: it never saw another"
 
 
 def held_out_words(report: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ resumes and ends with the same adapter.
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -31,8 +32,12 @@ from training.adapters import publish_adapter
 from training.callbacks import Marker, Teller
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of
 from training.data import Tally, rows_of
+from training.device import device_here, resident_bytes
+from training.layout import running_layout
+from training.measured import measured
 from training.mixture import write_mixture
 from training.options import check_training
+from training.preflight import before_weights, refuse
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
 from training.template import Chat, Row, load_chat
@@ -64,6 +69,13 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     check_training(experiment.training)
     arguments = sft_config(experiment, checkpoints)
     check_processes(arguments.world_size, processes)
+    device = device_here(cpu=arguments.use_cpu)
+    layout = running_layout(arguments.world_size, os.environ)
+    found = before_weights(experiment, layout, device, arguments.world_size)
+    for warning in refuse(found):
+        if arguments.process_index == 0:
+            sys.stdout.write(f"warning: {warning}\n")
+    resident = resident_bytes()
 
     with arguments.main_process_first():
         # Launched by hand, there may be no mixture yet; one that is there, edited or not, is kept.
@@ -109,6 +121,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None) -> None
     report["hashes"] = {**hashes, "adapter": adapter_digest(folder / "adapter")}
     report["resumed_from_step"] = step_of(resumed) if resumed else None
     report["tokens_per_s"] = round(teller.tokens_per_s)
+    report |= measured(experiment, layout, device, report, resident)
     report["seconds"] = {
         "prepare": round(loaded_s - began_s, 2),
         "train": round(trained_s - loaded_s, 2),

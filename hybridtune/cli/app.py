@@ -19,6 +19,7 @@ from hybridtune.cli.options import (
     RunFolder,
     one_of,
 )
+from hybridtune.cli.train_app import train_app
 from hybridtune.ending import ending
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(train_app, name="train")
 
 
 @app.callback(invoke_without_command=True)
