@@ -145,6 +145,9 @@ def check_precision(experiment: Experiment, device: Device) -> Check:
     if dtype == "bfloat16" and not device.bfloat16:
         remedy = "model.dtype: float16"
         return Check("precision", "fail", f"{device.name} has no bfloat16", remedy)
+    if dtype == "bfloat16" and not (device.count or experiment.training.sft.get("use_cpu")):
+        remedy = "training.sft.use_cpu: true"
+        return Check("precision", "fail", "transformers wants to be told of a CPU", remedy)
     if dtype == "float32" and device.count:
         detail = "float32 takes twice the memory of a frozen base, and several times the time"
         return Check("precision", "warn", detail, "model.dtype: bfloat16")
