@@ -129,7 +129,8 @@ def trl(
     command = [str(Path(sys.executable).with_name("trl")), "sft", "--model_name_or_path", str(base)]
     command += ["--dataset_name", str(data), "--use_peft", "--lora_target_modules", "all-linear"]
     command += ["--max_steps", str(steps), "--logging_steps", "1", "--disable_tqdm", "true"]
-    command += ["--output_dir", str(folder / "out"), "--save_strategy", "no", *options]
+    command += ["--output_dir", str(folder / "out"), "--save_strategy", "no", "--use_cpu", "true"]
+    command += options
     threads = str(os.cpu_count() or 1)
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=folder,
