@@ -26,7 +26,7 @@ from training.card import further_rows
 from training.data import rows_of
 from training.hub import push
 from training.report import model_card
-from training.template import Chat, load_chat
+from training.template import Chat, serving_chat
 
 PROMPTS = 4
 POSITIONS = 64
@@ -67,7 +67,7 @@ def merge(run: Run, variant: str, domain: Domain, out: Path) -> dict[str, Any]:
         raise DataError("there already", where=str(out), fix="name a new folder")
     experiment, folder = run.experiment, run.variant(variant)
     report = read_json(folder / "training.json")
-    chat = load_chat(experiment.model.name, experiment.model.revision, domain.system_prompt)
+    chat = serving_chat(experiment, domain.system_prompt)
     prompts = prompts_of(run, variant, chat, domain)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")

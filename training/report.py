@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import resource
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +58,6 @@ def describe(
         "tokens_trained": trainer.tokens.trained,
         "processes": arguments.world_size,
         "device": torch.cuda.get_device_name() if gpu else "cpu",
-        "peak_memory_bytes": torch.cuda.max_memory_allocated() if gpu else resident_bytes(),
         "seed": experiment.seed,
         "windows": {
             "max_length": experiment.training.max_length,
@@ -68,6 +66,7 @@ def describe(
         "sft": {name: options[name] for name in {**SFT, **experiment.training.sft}},
         "lora": LORA | experiment.training.lora,
         "quantization": experiment.training.quantization,
+        "base_in_training": base_in_training(experiment),
         "versions": versions(),
         "loss_curve": [
             {name: entry[name] for name in ("step", "tokens_trained", "loss")}
@@ -84,11 +83,6 @@ def describe(
             if "eval_loss" in entry
         ],
     }
-
-
-def resident_bytes() -> int:
-    """The most memory that this process has had, on Linux."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def versions() -> dict[str, str]:
@@ -130,7 +124,7 @@ def model_card(
         "optimizer steps": f"{report['steps']} ({report['epochs']:g} epochs), of which the adapter "
         f"holds the first {report['best_step']}, by {report['best_by']}",
         "LoRA": ", ".join(f"{name} {value}" for name, value in report["lora"].items()),
-        "quantised base": "no" if report["quantization"] is None else str(report["quantization"]),
+        "base in training": quantised_words(report),
         "held-out loss": held_out_words(report),
         "adapter": f"sha256 `{report['hashes']['adapter']}`",
         "dataset": f"sha256 `{report['hashes']['dataset']}`",
@@ -154,6 +148,25 @@ def model_card(
             "",
         ]
     )
+
+
+def base_in_training(experiment: Experiment) -> str:
+    """What the adapter's base was while it was trained: its precision, or its quantisation."""
+    options = experiment.training.quantization
+    if not options:
+        return experiment.model.dtype
+    if not options.get("load_in_4bit"):
+        return "8-bit"
+    double = ", double quantisation" if options.get("bnb_4bit_use_double_quant") else ""
+    return f"4-bit {options.get('bnb_4bit_quant_type', 'fp4')}{double}"
+
+
+def quantised_words(report: dict[str, Any]) -> str:
+    """The base in training; where it was quantised, what that means for serving."""
+    words: str = report["base_in_training"]
+    if report["quantization"] is None:
+        return words
+    return f"{words} (bitsandbytes). Serve it on a base quantised alike: it never saw another"
 
 
 def held_out_words(report: dict[str, Any]) -> str:

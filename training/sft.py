@@ -36,8 +36,12 @@ from training.card import rights
 from training.check import checked_rows
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of, tokens_until
 from training.data import Tally, trained_tokens
+from training.device import device_here, resident_bytes
+from training.layout import running_layout
+from training.measured import measured
 from training.mixture import trained_variant, write_mixture
 from training.options import check_training
+from training.preflight import before_weights, refuse
 from training.report import describe, model_card, versions
 from training.settings import check_processes, lora_config, quantization_config, sft_config
 from training.stopping import GOES_ON, Stopped, Stopper
@@ -79,9 +83,16 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
     arguments = sft_config(experiment, checkpoints, steps)
     name_tracked_run(run, variant, arguments)
     check_processes(arguments.world_size, processes)
+    device = device_here(cpu=arguments.use_cpu)
+    layout = running_layout(arguments.world_size, os.environ)
+    found = before_weights(experiment, layout, device, arguments.world_size)
+    for warning in refuse(found):
+        if arguments.process_index == 0:
+            sys.stdout.write(f"warning: {warning}\n")
+    resident = resident_bytes()
 
     chat = serving_chat(experiment, domain.system_prompt)
-    if chat.dated:
+    if chat.dated and arguments.process_index == 0:
         sys.stdout.write(f"warning: {DATED.format(chat.model)}\n")
     with arguments.main_process_first():
         # Launched by hand, there may be no mixture yet; one that is there, edited or not, is kept.
@@ -136,6 +147,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
     report["hashes"] = {**hashes, "adapter": adapter_digest(folder / "adapter")}
     report["resumed_from_step"] = step_of(resumed) if resumed else None
     report["tokens_per_s"] = round(teller.tokens_per_s)
+    report |= measured(experiment, layout, device, report, resident)
     report["seconds"] = {
         "prepare": round(loaded_s - began_s, 2),
         "train": round(trained_s - loaded_s, 2),

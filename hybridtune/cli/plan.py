@@ -2,7 +2,7 @@
 
 The token counts are upper bounds of the right order: exchanges times the token limit of each
 answer, with the history sent again at every turn. Memory is weights plus what training and the
-key-value cache need on top, from the parameter count in the model's name or its files.
+key-value cache need on top (`training.memory`), or by the parameter count in the model's name.
 """
 
 import re
@@ -20,6 +20,8 @@ from hybridtune.manifest import Manifest
 from hybridtune.records import Scenario, iter_jsonl
 from hybridtune.runs import Run
 from hybridtune.steps import why_run
+from training.layout import layout_of
+from training.needs import memory_of
 
 GIB = 2**30
 PROMPT_TOKENS = 600
@@ -152,13 +154,26 @@ def needs(experiment: Experiment) -> list[str]:
         else:
             weights = size * bytes_per_parameter(model) / GIB
             lines.append(f"{model}: about {weights:.0f} GiB of disk and of GPU memory for weights")
-    size = parameters(experiment.model.name)
-    if size is not None and size >= 1e8:
-        quantized = experiment.training.quantization is not None
-        weights = size * (0.55 if quantized else 2) / GIB
-        # Others report 18.7 GiB (bf16) and 7.4 GiB (4 bit) for 8 B at rank 16: docs/training.md.
-        lines.append(f"training one adapter: about {weights * 1.15 + 2:.0f} GiB of GPU memory")
+    if experiment.trained_variants():
+        lines.append(training_needs(experiment))
     return lines
+
+
+def training_needs(experiment: Experiment) -> str:
+    """GPU memory for an adapter, from the model's configuration; else from its parameter count."""
+    layout = layout_of(experiment.training)
+    processes = layout.processes or 1
+    found = memory_of(experiment, gpu=True, layout=layout, processes=processes, cached_only=True)
+    what = "training one adapter"
+    if found is not None:
+        needed = found[2]
+        held = f"{needed.base / GIB:.1f} the base, {needed.activations / GIB:.1f} activations"
+        return f"{what}: {needed.total / GIB:.1f} GiB on each GPU ({held}), estimated"
+    size = parameters(experiment.model.name)
+    if size is None:
+        return f"{what}: GPU memory unknown (no config.json of the model here)"
+    weights = size * (0.55 if experiment.training.quantization else 2) / GIB
+    return f"{what}: some {weights * 1.15 + 2:.0f} GiB of GPU memory, by the model's name alone"
 
 
 def parameters(model: str) -> float | None:

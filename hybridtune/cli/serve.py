@@ -13,6 +13,7 @@ from hybridtune.runs import Run, load_run
 from hybridtune.serving.command import vllm_command
 from hybridtune.serving.models import served_by
 from hybridtune.serving.process import check_port, running_server
+from hybridtune.serving.quantization import mismatch, serving_options
 
 
 def serve(folder: Path, port: int) -> None:
@@ -38,9 +39,12 @@ def serve(folder: Path, port: int) -> None:
 async def until_stopped(run: Run, server: ManagedServer, port: int, reporter: Reporter) -> None:
     """Run the server until we are stopped, or it ends by itself."""
     served = served_by(run, server)
+    options = serving_options(run.experiment, server)
+    if warning := mismatch(run.experiment, server):
+        reporter.say(f"[yellow]warning:[/] {warning}")
     async with running_server(
         "vllm",
-        vllm_command(served, port=port, options=server.vllm),
+        vllm_command(served, port=port, options=options),
         port=port,
         log=run.logs / "serve.log",
         env=server.env,

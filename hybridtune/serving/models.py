@@ -28,6 +28,7 @@ from hybridtune.runs import Run
 from hybridtune.scripted import scripted_digest
 from hybridtune.serving.command import Served, check_adapter_base, dashed, vllm_command
 from hybridtune.serving.process import check_port, free_port, running_server
+from hybridtune.serving.quantization import mismatch, serving_options
 
 # Options of vLLM that decide how fast it answers and not what; all others are in the cache key.
 SPEED_ONLY = frozenset(
@@ -131,13 +132,16 @@ async def open_managed(
 ) -> Endpoint:
     """Start a vLLM of our own."""
     served = served_by(run, server)
+    options = serving_options(run.experiment, server)
+    if warning := mismatch(run.experiment, server):
+        reporter.say(f"[yellow]{name}:[/] {warning}")
     if server.port:
         check_port(server.port, f"servers.{name}.port")
     port = server.port or free_port()
     address = await stack.enter_async_context(
         running_server(
             name,
-            vllm_command(served, port=port, options=server.vllm),
+            vllm_command(served, port=port, options=options),
             port=port,
             log=run.logs / f"{name}.log",
             env=server.env,
@@ -145,7 +149,7 @@ async def open_managed(
             reporter=reporter,
         )
     )
-    identities = identities_of(served, server.vllm)
+    identities = identities_of(served, options)
     return Endpoint("managed", address, served.names[0], server.limits, identities)
 
 
