@@ -15,8 +15,8 @@ from hybridtune.cli.app import app
 from hybridtune.cli.train_compare import compare_trainings
 from hybridtune.errors import InputError
 from hybridtune.records import write_json
-from training.comparing import WHY, compare, conditions
-from training.verdicts import verdicts
+from training.comparison.conditions import WHY, compare, conditions
+from training.comparison.verdicts import verdicts
 
 REPORT = {
     "variant": "real",
@@ -214,7 +214,7 @@ def test_the_losses_are_drawn_and_nothing_is_overwritten(runs, tmp_path):
 
 
 def test_every_point_is_inside_the_figure():
-    from training.curves import curves
+    from training.comparison.curves import curves
 
     longer = changed(loss_curve=[{"tokens_trained": 20_000, "loss": 9.0}], tokens_trained=20_000)
     training, held_out = curves({"real": REPORT, "longer": longer}).axes

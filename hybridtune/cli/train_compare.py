@@ -14,8 +14,8 @@ from hybridtune.cli.reproduce import find_run
 from hybridtune.errors import InputError
 from hybridtune.records import read_json
 from hybridtune.runs import Run, load_run
-from training.comparing import Reports, compare
-from training.verdicts import verdicts
+from training.comparison.conditions import Reports, compare
+from training.comparison.verdicts import verdicts
 
 PLOTS = (".html", ".svg")
 
@@ -43,7 +43,7 @@ def compare_trainings(
             console.print(f"[{colour}]{escape(line)}[/]", soft_wrap=True, highlight=False)
     if plot is not None:
         # matplotlib takes a second to load.
-        from training.curves import write_plot  # noqa: PLC0415
+        from training.comparison.curves import write_plot  # noqa: PLC0415
 
         write_plot(reports, found, said, plot)
         typer.echo(f"plot: {plot}", err=as_json)
