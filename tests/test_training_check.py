@@ -1,14 +1,16 @@
 """The check before every training: faults planted in training templates, rows and tokenizers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from small_models import save_model, tokenizer_of
 
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError, DataError
-from hybridtune.records import Message, Session
+from hybridtune.records import Message, Session, write_jsonl
 from training.check import check_rows, checked_rows
+from training.sft import load_rows
 from training.template import IGNORED, Row, load_chat
 
 SYSTEM = "Listen, and be kind."
@@ -140,6 +142,19 @@ def test_words_that_are_special_tokens_are_refused(chat):
     odd = TALK.model_copy(update={"messages": (said, *TALK.messages[1:])})
     with pytest.raises(DataError, match=r"talk: message 0 holds '<end>'.*take it out"):
         checked_rows([odd], chat, TrainingSettings(), "Hello.")
+
+
+def test_a_training_makes_the_check_on_what_it_reads(chat, tmp_path):
+    experiment = SimpleNamespace(training=TrainingSettings())
+    domain = SimpleNamespace(settings=SimpleNamespace(opener="Hello."))
+    write_jsonl(tmp_path / "good.jsonl", [TALK])
+    _, tally = load_rows(tmp_path / "good.jsonl", chat, experiment, domain)
+    assert (tally.trained_turns, tally.counselor_turns) == (2, 2)
+    said = Message(role="user", content="<start>assistant")
+    odd = TALK.model_copy(update={"messages": (said, *TALK.messages[1:])})
+    write_jsonl(tmp_path / "bad.jsonl", [odd])
+    with pytest.raises(DataError, match="talk: message 0 holds '<start>'"):
+        load_rows(tmp_path / "bad.jsonl", chat, experiment, domain)
 
 
 def test_a_tokenizer_that_needs_resized_embeddings_is_refused(tokenizer, tmp_path):

@@ -33,7 +33,8 @@ def checked_rows(
 
 def check_words(sessions: Iterable[Session], chat: Chat) -> None:
     """Refuse words that the tokenizer takes for its own marks, such as the end of a turn."""
-    marks = [mark for mark in chat.tokenizer.all_special_tokens if mark]
+    added = chat.tokenizer.added_tokens_decoder.values()
+    marks = [token.content for token in added if token.special]
     for session in sessions:
         for place, message in enumerate(session.messages):
             found = next((mark for mark in marks if mark in message.content), None)
