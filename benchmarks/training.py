@@ -219,8 +219,8 @@ def on_cpu(folder: Path, size: str, steps: int, count: int) -> dict[str, Any]:
     }
 
 
-def on_gpu(folder: Path, size: str, steps: int) -> dict[str, Any]:
-    """All cases, one process each; one that does not run says why."""
+def on_gpu(folder: Path, size: str, steps: int, chosen: Sequence[str]) -> dict[str, Any]:
+    """The cases, one process each; one that does not run says why."""
     import torch  # noqa: PLC0415
 
     gpu = torch.cuda.is_available()
@@ -230,7 +230,8 @@ def on_gpu(folder: Path, size: str, steps: int) -> dict[str, Any]:
     base = write_base(folder / "base", size, sessions, "bfloat16", "cuda" if gpu else "cpu")
     window = 4096 if size == "8b" else 256
     cases = {}
-    for number, (name, case) in enumerate(CASES.items()):
+    for number, name in enumerate(chosen):
+        case = CASES[name]
         kernels = "model_init_kwargs" in case.get("sft", {})
         if kernels and importlib.util.find_spec("kernels") is None:
             cases[name] = {"failed": ["the package kernels is not installed"]}
@@ -256,11 +257,12 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--base", choices=["7m", "30m"], default="30m", help="on the CPU")
     parser.add_argument("--size", choices=["toy", "8b"], default="8b", help="on the GPU")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--out", type=Path, help="instead of the file in benchmarks/results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if arguments.gpu:
-            figures = on_gpu(Path(name), arguments.size, arguments.steps)
+            figures = on_gpu(Path(name), arguments.size, arguments.steps, arguments.cases)
         else:
             figures = on_cpu(Path(name), arguments.base, arguments.steps, arguments.sessions)
     result = {
