@@ -249,6 +249,25 @@ def on_gpu(folder: Path, size: str, steps: int, chosen: Sequence[str]) -> dict[s
     }  # fmt: skip
 
 
+def table(figures: Mapping[str, Any]) -> str:
+    """The rows of docs/benchmarks.md."""
+    lines = []
+    names = {"ours": "ours", "trl": "`trl sft`, defaults", "trl_as_ours": "`trl sft`, float32"}
+    for key, name in names.items():
+        if "failed" in (arm := figures[key]):
+            continue
+        cells = [f"{arm['tokens_per_s']:.0f}", f"{arm['counselor_tokens_per_s']:.0f}"]
+        cells += [f"{100 * arm['counselor_tokens_trained']:.0f} %", f"{100 * arm['padding']:.0f} %"]
+        cells += [f"{arm['ours_to_this']:.1f}" if "ours_to_this" in arm else ""]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, arm in {figures["base"]: figures["ours"], **figures["memory"]}.items():
+        if "failed" not in arm:
+            sizes = [arm["estimated_memory_bytes"], arm["peak_memory_bytes"]]
+            words = " | ".join(f"{size / 2**30:.2f} GiB" for size in sizes)
+            lines.append(f"| {name} | {words} | {arm['estimate_to_peak']:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -275,6 +294,8 @@ def main() -> None:
     path = arguments.out or RESULTS / f"training-{'gpu' if arguments.gpu else 'cpu'}.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
+    if not arguments.gpu:
+        print(table(result))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ def rows(title: str) -> dict[str, list[str]]:
 
 
 def result(name: str) -> Any:
-    return json.loads((HOME / f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+    path = HOME / f"benchmarks/results/{name}.json"
+    if not path.is_file():
+        pytest.skip(f"{path.name} has not been measured yet")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +29,8 @@ def result(name: str) -> Any:
     [("ours", "ours"), ("`trl sft`, defaults", "trl"), ("`trl sft`, float32", "trl_as_ours")],
 )
 def test_training_beside_trl(row: str, key: str) -> None:
-    told, measured = rows("Training")[row], result("training-cpu")[key]
+    measured = result("training-cpu")[key]
+    told = rows("Training")[row]
     assert told[:4] == [
         f"{measured['tokens_per_s']:.0f}",
         f"{measured['counselor_tokens_per_s']:.0f}",
@@ -38,9 +42,7 @@ def test_training_beside_trl(row: str, key: str) -> None:
 
 def test_memory_of_training() -> None:
     measured = result("training-cpu")
-    arms = {"7 M, float32": measured["ours"]} | {
-        name.replace("80m", "80 M"): each for name, each in measured["memory"].items()
-    }
+    arms = {measured["base"]: measured["ours"], **measured["memory"]}
     told = rows("Training")
     for name, each in arms.items():
         sizes = [each["estimated_memory_bytes"], each["peak_memory_bytes"]]
