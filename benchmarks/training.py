@@ -219,8 +219,8 @@ def on_cpu(folder: Path, size: str, steps: int, count: int) -> dict[str, Any]:
     }
 
 
-def on_gpu(folder: Path, size: str, steps: int) -> dict[str, Any]:
-    """All cases, one process each; one that does not run says why."""
+def on_gpu(folder: Path, size: str, steps: int, chosen: Sequence[str]) -> dict[str, Any]:
+    """The cases, one process each; one that does not run says why."""
     import torch  # noqa: PLC0415
 
     gpu = torch.cuda.is_available()
@@ -230,7 +230,8 @@ def on_gpu(folder: Path, size: str, steps: int) -> dict[str, Any]:
     base = write_base(folder / "base", size, sessions, "bfloat16", "cuda" if gpu else "cpu")
     window = 4096 if size == "8b" else 256
     cases = {}
-    for number, (name, case) in enumerate(CASES.items()):
+    for number, name in enumerate(chosen):
+        case = CASES[name]
         kernels = "model_init_kwargs" in case.get("sft", {})
         if kernels and importlib.util.find_spec("kernels") is None:
             cases[name] = {"failed": ["the package kernels is not installed"]}
@@ -248,6 +249,25 @@ def on_gpu(folder: Path, size: str, steps: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def table(figures: Mapping[str, Any]) -> str:
+    """The rows of docs/benchmarks.md."""
+    lines = []
+    names = {"ours": "ours", "trl": "`trl sft`, defaults", "trl_as_ours": "`trl sft`, float32"}
+    for key, name in names.items():
+        if "failed" in (arm := figures[key]):
+            continue
+        cells = [f"{arm['tokens_per_s']:.0f}", f"{arm['counselor_tokens_per_s']:.0f}"]
+        cells += [f"{100 * arm['counselor_tokens_trained']:.0f} %", f"{100 * arm['padding']:.0f} %"]
+        cells += [f"{arm['ours_to_this']:.1f}" if "ours_to_this" in arm else ""]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    for name, arm in {figures["base"]: figures["ours"], **figures["memory"]}.items():
+        if "failed" not in arm:
+            sizes = [arm["estimated_memory_bytes"], arm["peak_memory_bytes"]]
+            words = " | ".join(f"{size / 2**30:.2f} GiB" for size in sizes)
+            lines.append(f"| {name} | {words} | {arm['estimate_to_peak']:.2f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -256,11 +276,12 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--base", choices=["7m", "30m"], default="30m", help="on the CPU")
     parser.add_argument("--size", choices=["toy", "8b"], default="8b", help="on the GPU")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--out", type=Path, help="instead of the file in benchmarks/results")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if arguments.gpu:
-            figures = on_gpu(Path(name), arguments.size, arguments.steps)
+            figures = on_gpu(Path(name), arguments.size, arguments.steps, arguments.cases)
         else:
             figures = on_cpu(Path(name), arguments.base, arguments.steps, arguments.sessions)
     result = {
@@ -273,6 +294,8 @@ def main() -> None:
     path = arguments.out or RESULTS / f"training-{'gpu' if arguments.gpu else 'cpu'}.json"
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
+    if not arguments.gpu:
+        print(table(result))
 
 
 if __name__ == "__main__":
