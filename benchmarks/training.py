@@ -68,11 +68,13 @@ def ours(
         return {"failed": str(error).splitlines()[:4]}
     report = json.loads((run.variant("real") / "training.json").read_text(encoding="utf-8"))
     trained = report["tokens_trained"] / report["tokens_seen"]
+    turns = report["data"]["counselor_turns"] - report["data"]["untrained_turns"]
     names = ("steps", "tokens_per_s", "fill", "mfu", "peak_memory_bytes", "estimated_memory_bytes")
     return {
         **{name: report[name] for name in names},
         "counselor_tokens_per_s": report["tokens_per_s"] * trained,
-        "padding": 0.0 if report["fill"] else None,
+        "counselor_tokens_trained": 1 - len(report["data"]["dropped_turns"]) / turns,
+        "padding": 0.0 if report["fill"] else None,  # packed rows are as long as they are full
         "estimate_to_peak": report["estimated_memory_bytes"] / report["peak_memory_bytes"],
     }
 
@@ -189,7 +191,6 @@ def on_cpu(folder: Path, size: str, steps: int, count: int) -> dict[str, Any]:
         ),
     }  # fmt: skip
     mine = figures["ours"]
-    mine["counselor_tokens_trained"] = 1.0
     for name in ("trl", "trl_as_ours"):
         other = figures[name]
         if "failed" in other:
@@ -258,7 +259,7 @@ def table(figures: Mapping[str, Any]) -> str:
             continue
         cells = [f"{arm['tokens_per_s']:.0f}", f"{arm['counselor_tokens_per_s']:.0f}"]
         cells += [f"{100 * arm['counselor_tokens_trained']:.0f} %", f"{100 * arm['padding']:.0f} %"]
-        cells += [f"{arm['ours_to_this']:.1f}" if "ours_to_this" in arm else ""]
+        cells += [f"{arm['ours_to_this']:.1f}" if "ours_to_this" in arm else "-"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     for name, arm in {figures["base"]: figures["ours"], **figures["memory"]}.items():
         if "failed" not in arm:

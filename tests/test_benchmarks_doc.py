@@ -37,7 +37,7 @@ def test_training_beside_trl(row: str, key: str) -> None:
         f"{100 * measured['counselor_tokens_trained']:.0f} %",
         f"{100 * measured['padding']:.0f} %",
     ]
-    assert told[4] == (f"{measured['ours_to_this']:.1f}" if key != "ours" else "")
+    assert told[4] == (f"{measured['ours_to_this']:.1f}" if key != "ours" else "-")
 
 
 def test_memory_of_training() -> None:
