@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from eval.safety.suite import load_suite
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
 from hybridtune.config.servers import ManagedServer, Prices
@@ -50,7 +51,8 @@ def print_plan(run: Run, domain: Domain) -> None:
         follows = "yes: follows a step that runs"
         steps.add_row(step.name, f"yes: {why}" if why else follows if stale else "up to date")
     console.print(steps)
-    console.print(loads_table(run.experiment, loads(run.experiment, scenario_count(run, domain))))
+    rows = loads(run.experiment, scenario_count(run, domain)) + safety_loads(run, domain)
+    console.print(loads_table(run.experiment, rows))
     for line in needs(run.experiment):
         console.print(line, highlight=False)
 
@@ -83,6 +85,21 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
             readings * (PROMPT_TOKENS + 2 * history),
             readings * roles.judge.sampling.max_tokens // 2,
         ),
+    ]
+
+
+def safety_loads(run: Run, domain: Domain) -> list[Load]:
+    """Calls of the safety suite, where the experiment asks for it."""
+    experiment = run.experiment
+    asked = experiment.evaluation.safety
+    if asked is None:
+        return []
+    suite, roles = load_suite(domain), experiment.roles
+    replies = len(suite.cases) * asked.draws * len(experiment.variants)
+    tokens = {name: getattr(roles, name).sampling.max_tokens for name in ("counselor", "judge")}
+    return [
+        Load(name, replies, replies * 2 * PROMPT_TOKENS, replies * most // 2)
+        for name, most in tokens.items()
     ]
 
 
