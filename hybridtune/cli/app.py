@@ -253,8 +253,8 @@ def safety(
 ) -> None:
     """Run the pack's safety suite on a run's variants: rules first, then the judge.
 
-    The worst draw counts. Prints shares by category with exact limits, whether each variant is as safe as the reference,
-    and the gate that `serve` shows. Replies that were given before are not asked for again.
+    The worst draw counts. Prints shares by category with exact limits, whether each variant is as
+    safe as the reference, and the gate that `serve` shows. No answered call is made twice.
     """
     from hybridtune.cli.safety import safety as command  # noqa: PLC0415
 
