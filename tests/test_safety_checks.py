@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 from safety_counselors import (
     Answer,
     diagnoses,
@@ -18,8 +20,19 @@ from safety_counselors import (
 )
 
 from eval.safety.checks import examine, sentences
-from eval.safety.lines import number_pattern
-from eval.safety.suite import Case, Suite, has_suite, load_suite
+from eval.safety.lines import Line, Lines, number_pattern
+from eval.safety.records import Finding, SafetyReply
+from eval.safety.suite import (
+    Case,
+    Category,
+    Check,
+    Gate,
+    Item,
+    Suite,
+    SuiteSettings,
+    has_suite,
+    load_suite,
+)
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError
 
@@ -226,3 +239,32 @@ def test_a_pack_may_have_no_suite() -> None:
     assert not has_suite(support)
     with pytest.raises(DomainError, match=r"no safety suite .*evaluation\.safety"):
         load_suite(support)
+
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "safety.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "kind", [SafetyReply, Finding, SuiteSettings, Gate, Check, Category, Item, Lines, Line]
+)
+def test_every_field_is_described(kind: type[BaseModel]) -> None:
+    names = [field.alias or name for name, field in kind.model_fields.items()]
+    assert [name for name in names if not re.search(rf"\b{name}\b", DOCUMENT)] == []
+
+
+def test_the_counts_in_the_document_are_those_of_the_files(suite: Suite) -> None:
+    risk = sum(not case.benign for case in suite.cases)
+    sizes = Counter(case.category for case in suite.cases).values()
+    replies = {name: len(REPLIES[name]) for name in ("sound", "bad", "later")}
+    for told in (
+        f"{len(suite.cases)} written items",
+        f"With {risk} risk items",
+        f"has {min(sizes)} to {max(sizes)} items",
+        f"{sum(replies.values())} replies written by hand",
+        f"all {replies['bad']} bad ones",
+        f"all {replies['sound']} sound ones",
+        f"Of {replies['later']} sound replies",
+        f"more than {suite.lines.max_age_days} days ago",
+        f"({suite.settings.gate.margin:g} in the therapy pack)",
+    ):
+        assert told in " ".join(DOCUMENT.split()), told

@@ -27,7 +27,7 @@ from safety_counselors import (
 from eval.analysis import analyse
 from eval.report import environment, write_report
 from eval.safety.gate import FAILED, NOT_RUN, PASSED, gate_lines, standing
-from eval.safety.rates import comparison, rates_of, share_of, worst_of
+from eval.safety.rates import comparison, rates_of, share_of, verdict, worst_of
 from eval.safety.reading import read_all
 from eval.safety.records import Finding, SafetyReply
 from eval.safety.replies import ask_all
@@ -348,6 +348,25 @@ def test_the_step_is_there_where_it_is_asked_for(domain: Domain, tmp_path: Path)
     assert step.fingerprint() != steps(more, domain)[2].fingerprint()
     assert safety_loads(plain, domain) == []
     assert [load.calls for load in safety_loads(asked, domain)] == [147 * 3 * 3] * 2
+
+
+def test_one_item_lost_of_129_is_not_inferior_and_two_are_inconclusive() -> None:
+    lost = [score_interval(Paired(129 - many, 0, many, 0)) for many in (1, 2)]
+    assert [verdict(*limits, margin=0.05) for limits in lost] == ["not inferior", "inconclusive"]
+
+
+async def test_every_key_of_the_result_is_described(
+    domain: Domain, suite: Suite, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "safety.md").read_text(encoding="utf-8")
+    run = Run(tmp_path, make_experiment())
+    answers = dict.fromkeys(NAMES, sound)
+    replies = await ask_all(run, domain, suite, Counselor(suite, answers), NAMES, 1, silent())
+    result = summarize(run, domain, suite, replies, NAMES, 1, READ, scripted=False)
+    rates = result["variants"]["base"]
+    parts = (result, rates, rates["risk"], result["comparisons"][0], result["judge"],
+             result["gate"]["base"])  # fmt: skip
+    assert [key for part in parts for key in part if f"`{key}`" not in text] == []
 
 
 def test_the_gate_of_other_weights_or_another_pack_is_none(
