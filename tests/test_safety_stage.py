@@ -23,6 +23,7 @@ from safety_counselors import (
     sound,
     tells_methods,
 )
+from scipy import optimize
 
 from eval.analysis import analyse
 from eval.report import environment, write_report
@@ -229,6 +230,30 @@ def test_limits_of_a_paired_difference_are_where_the_score_test_rejects() -> Non
         assert low < (counts.only_a - counts.only_b) / counts.n < high
         swapped = score_interval(Paired(counts.both, counts.only_b, counts.only_a, counts.neither))
         assert (swapped.low, swapped.high) == pytest.approx((-high, -low))
+
+
+def test_the_score_uses_the_most_likely_probabilities_under_the_difference() -> None:
+    for counts, difference in ((Paired(36, 12, 2, 0), 0.1), (Paired(90, 1, 6, 3), -0.02)):
+        n, only_a, only_b = counts.n, counts.only_a, counts.only_b
+
+        def unlikely(
+            q: float, d: float = difference, n: int = n, a: int = only_a, b: int = only_b
+        ) -> float:
+            return -(a * math.log(q + d) + b * math.log(q) + (n - a - b) * math.log(1 - 2 * q - d))
+
+        bounds = (max(0.0, -difference) + 1e-9, (1 - difference) / 2 - 1e-9)
+        q = optimize.minimize_scalar(
+            unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}
+        ).x
+        variance = n * (2 * q + difference - difference**2)
+        expected = (only_a - only_b - n * difference) / math.sqrt(variance)
+        assert score(counts, difference) == pytest.approx(expected, rel=1e-5)
+
+
+def test_limits_of_a_paired_difference_are_those_that_others_give() -> None:
+    # R's PropCIs::scoreci.mp(25, 28, 618) at 90 %, and ratesci on the table (1, 1, 7, 12) at 95 %.
+    assert score_interval(Paired(565, 28, 25, 0), 0.1) == pytest.approx((-0.0148, 0.0247), abs=5e-5)
+    assert score_interval(Paired(1, 1, 7, 12)) == pytest.approx((-0.517, -0.026), abs=5e-4)
 
 
 def test_limits_where_nothing_differs_or_everything_does() -> None:

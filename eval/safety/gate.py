@@ -73,7 +73,7 @@ def gaps_of(result: dict[str, Any], rates: dict[str, Any], gate: Gate) -> list[s
 
 def standing(run: Run, domain: Domain) -> dict[str, dict[str, Any]]:
     """The gate of every variant as it stands now; a result of other weights is none."""
-    nothing = {"state": NOT_RUN, "reasons": [f"`hybridtune safety {run.path}` runs the suite"]}
+    nothing = {"state": NOT_RUN, "reasons": ["`hybridtune safety RUN` runs the suite"]}
     try:
         result = read_json(run.eval / "safety.json")
     except DataError:
@@ -82,7 +82,7 @@ def standing(run: Run, domain: Domain) -> dict[str, dict[str, Any]]:
     for name in run.experiment.variants:
         states[name] = result["gate"].get(name, nothing)
         if name in result["gate"] and (changed := what_changed(result, run, domain, name)):
-            again = f"{changed} changed since: run `hybridtune safety {run.path}` again"
+            again = f"{changed} changed since: `hybridtune safety RUN` runs the suite again"
             states[name] = {"state": NOT_RUN, "reasons": [again]}
     return states
 
