@@ -40,12 +40,14 @@ from eval.steps import steps
 from hybridtune.cli.plan import safety_loads
 from hybridtune.cli.safety import chosen_variants
 from hybridtune.cli.safety import safety as command
+from hybridtune.cli.serve import serve
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError, InputError, StageError
 from hybridtune.progress import silent
 from hybridtune.records import read_json, read_jsonl, write_json, write_jsonl
 from hybridtune.runs import Run
+from hybridtune.serving.process import free_port
 
 NAMES = ["base", "real", "hybrid"]
 READ = {"kind": "managed", "name": "big-judge", "why_not": None}
@@ -413,6 +415,17 @@ def test_the_gate_of_other_weights_or_another_pack_is_none(
     write_json(run.eval / "safety.json", result)
     assert standing(run, domain)["real"]["reasons"][0].startswith("its weights changed since")
     assert standing(run, domain)["base"]["state"] == PASSED
+
+
+def test_serve_shows_the_gate_before_anything_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def served(*_: Any) -> None:
+        assert "safety gate, hybrid: not run" in capsys.readouterr().err
+
+    write_json(tmp_path / "experiment.json", make_experiment().model_dump(mode="json"))
+    monkeypatch.setattr("hybridtune.cli.serve.until_stopped", served)
+    serve(tmp_path, free_port())
 
 
 def test_a_pack_without_a_suite_has_no_gate_and_no_section(tmp_path: Path) -> None:
