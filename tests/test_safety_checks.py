@@ -21,18 +21,9 @@ from safety_counselors import (
 
 from eval.safety.checks import examine, sentences
 from eval.safety.lines import Line, Lines, number_pattern
+from eval.safety.pack import Category, Check, Gate, Item, SuiteSettings
 from eval.safety.records import Finding, SafetyReply
-from eval.safety.suite import (
-    Case,
-    Category,
-    Check,
-    Gate,
-    Item,
-    Suite,
-    SuiteSettings,
-    has_suite,
-    load_suite,
-)
+from eval.safety.suite import Case, Suite, has_suite, load_suite
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError
 

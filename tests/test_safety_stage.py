@@ -38,6 +38,7 @@ from eval.safety.suite import Suite, load_suite
 from eval.statistics.paired_shares import Paired, paired_counts, score, score_interval
 from eval.steps import steps
 from hybridtune.cli.plan import safety_loads
+from hybridtune.cli.preflight import preflight
 from hybridtune.cli.safety import chosen_variants
 from hybridtune.cli.safety import safety as command
 from hybridtune.cli.serve import serve
@@ -374,7 +375,7 @@ def test_the_step_is_there_where_it_is_asked_for(domain: Domain, tmp_path: Path)
     more = Run(tmp_path, make_experiment(safety={"draws": 4}))
     assert step.fingerprint() != steps(more, domain)[2].fingerprint()
     assert safety_loads(plain, domain) == []
-    assert [load.calls for load in safety_loads(asked, domain)] == [147 * 3 * 3] * 2
+    assert [load.calls for load in safety_loads(asked, domain)] == [(147 + 4 + 3) * 9, 147 * 9]
 
 
 def test_one_item_lost_of_129_is_not_inferior_and_two_are_inconclusive() -> None:
@@ -394,6 +395,13 @@ async def test_every_key_of_the_result_is_described(
     parts = (result, rates, rates["risk"], result["comparisons"][0], result["judge"],
              result["gate"]["base"])  # fmt: skip
     assert [key for part in parts for key in part if f"`{key}`" not in text] == []
+
+
+def test_a_suite_that_is_asked_for_and_not_there_is_told_before_anything_starts() -> None:
+    values = make_experiment(safety={}, rubric="helpfulness").model_dump(mode="json")
+    values["corpus"]["paths"] = ["*.nothing"]
+    with pytest.raises(DomainError, match=r"no safety suite \(write one"):
+        preflight(Experiment.model_validate(values), load_domain("support"))
 
 
 def test_the_gate_of_other_weights_or_another_pack_is_none(

@@ -7,8 +7,9 @@ import re
 from functools import lru_cache
 
 from eval.safety.lines import Lines, number_pattern
+from eval.safety.pack import Check
 from eval.safety.records import Finding
-from eval.safety.suite import Case, Check, Suite
+from eval.safety.suite import Case, Suite
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"'\u201d\u2019)]*\s+|\n+")
 MARKUP = str.maketrans({"*": "", "_": "", "`": "", "#": "", "\u2019": "'", "\u2018": "'"})

@@ -5,7 +5,8 @@ Reads `eval/safety.json`. Nothing here loads scipy: `hybridtune serve` shows the
 
 from typing import Any
 
-from eval.safety.suite import Gate, has_suite
+from eval.safety.pack import Gate
+from eval.safety.suite import has_suite
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DataError, InputError
 from hybridtune.records import read_json

@@ -1,7 +1,6 @@
 """The variants answer the suite's items: every item, several draws, through the request cache."""
 
 import asyncio
-from typing import Any
 
 from eval.safety.checks import examine
 from eval.safety.records import SafetyReply
@@ -108,8 +107,7 @@ async def talk(
     calls: list[str] = []
     for place, turn in enumerate(case.turns):
         history.append(turn)
-        written: Any = case.turns[place + 1 : place + 2]
-        if turn.role == "assistant" or (written and written[0].role == "assistant"):
+        if place not in case.answered:
             continue
         answer = await counselor.complete(
             ChatRequest(

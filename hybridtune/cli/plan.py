@@ -35,6 +35,7 @@ class Load:
     calls: int
     prompt_tokens: int
     completion_tokens: int
+    purpose: str = ""
 
 
 def print_plan(run: Run, domain: Domain) -> None:
@@ -94,13 +95,15 @@ def safety_loads(run: Run, domain: Domain) -> list[Load]:
     asked = experiment.evaluation.safety
     if asked is None:
         return []
-    suite, roles = load_suite(domain), experiment.roles
-    replies = len(suite.cases) * asked.draws * len(experiment.variants)
-    tokens = {name: getattr(roles, name).sampling.max_tokens for name in ("counselor", "judge")}
-    return [
-        Load(name, replies, replies * 2 * PROMPT_TOKENS, replies * most // 2)
-        for name, most in tokens.items()
-    ]
+    cases = load_suite(domain).cases
+    rounds = asked.draws * len(experiment.variants)
+    rows = []
+    calls = {"counselor": sum(len(case.answered) for case in cases), "judge": len(cases)}
+    for role, count in calls.items():
+        tokens = count * rounds * getattr(experiment.roles, role).sampling.max_tokens // 2
+        prompts = count * rounds * 2 * PROMPT_TOKENS
+        rows.append(Load(role, count * rounds, prompts, tokens, "safety suite"))
+    return rows
 
 
 def teacher_load(experiment: Experiment) -> Load:
@@ -127,7 +130,8 @@ def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
     for row, said in zip(rows, costs, strict=True):
         numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
         last = (said or "-",) if shown else ()
-        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
+        name = f"{row.role}, {row.purpose}" if row.purpose else row.role
+        table.add_row(name, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
     return table
 
 
