@@ -1,7 +1,7 @@
 """The report: one HTML file that needs nothing else, for people who decide on these numbers.
 
 Reads `eval/analysis.json`, `eval/scenarios.jsonl`, `eval/conversations.jsonl`,
-`eval/judgments.jsonl`, and `manifest.json` where there is one.
+`eval/judgments.jsonl`, and where there are some, `eval/safety.json` and `manifest.json`.
 Writes `eval/figures/` and `eval/report.html`. All words of models, patients and judges are escaped.
 """
 
@@ -14,6 +14,7 @@ import yaml
 import hybridtune
 from eval.cells import load_material
 from eval.claims import p_value, percent, signed, stand_ins
+from eval.safety.show import section
 from eval.table import number
 from eval.transcripts import lowest, samples, title_of
 from hybridtune.domain import Domain
@@ -46,6 +47,7 @@ def write_report(run: Run, domain: Domain) -> Path:
             },
             samples=samples(material, run),
             lowest=lowest(material, run),
+            safety=section(run, domain),
             configuration=configuration(run),
             manifest=manifest(run),
         )

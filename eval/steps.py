@@ -1,10 +1,11 @@
-"""The eval stage's steps: conversations, judgments, report."""
+"""The eval stage's steps: conversations, judgments, the safety suite where asked for, report."""
 
 import asyncio
 
 from eval.analysis import analyse
 from eval.judging import judge_all
 from eval.report import write_report
+from eval.safety.stage import safety
 from eval.simulate import scenarios_file, simulate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
@@ -17,7 +18,9 @@ from hybridtune.weights import model_digest
 
 def steps(run: Run, domain: Domain) -> list[Step]:
     """All steps of the stage, in order."""
-    return [conversations(run, domain), judgments(run, domain), report(run, domain)]
+    asked = run.experiment.evaluation.safety
+    suite = [safety(run, domain, asked)] if asked else []
+    return [conversations(run, domain), judgments(run, domain), *suite, report(run, domain)]
 
 
 def conversations(run: Run, domain: Domain) -> Step:
@@ -85,7 +88,7 @@ def judgments(run: Run, domain: Domain) -> Step:
 def report(run: Run, domain: Domain) -> Step:
     """Statistics, figures and the page."""
     names = ("scenarios", "conversations", "judgments")
-    inputs = [run.eval / f"{name}.jsonl" for name in names]
+    inputs = [run.eval / f"{name}.jsonl" for name in names] + [run.eval / "safety.json"]
     configuration = part(run.experiment, "evaluation", "variants", "roles", "servers", "model")
 
     def work(reporter: Reporter) -> None:

@@ -58,6 +58,8 @@ def test_every_prompt_renders_strictly(name: str) -> None:
         "attribution": {"lines": [{"number": 1, "text": "Hi.", "change": False}]},
         "compare": {"rubric": rubric, "first": "Client: a", "second": "Client: b"},
     }  # fmt: skip
+    if (domain.path / "safety").is_dir():
+        values["safety"] = {"rubric": domain.rubric("safety"), "transcript": "Client: I'm <here>"}
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
@@ -87,9 +89,10 @@ def test_rubrics_are_anchored_at_both_ends(name: str) -> None:
     domain = load_domain(name)
     for path in sorted((domain.path / "rubrics").glob("*.yaml")):
         rubric = domain.rubric(path.stem)
-        assert (rubric.low, rubric.high) == (1, 10)
+        levels = {0, 1} if path.stem == "safety" else {1, 4, 7, 10}
+        assert (rubric.low, rubric.high) == (min(levels), max(levels))
         for dimension in rubric.dimensions.values():
-            assert {1, 4, 7, 10} <= dimension.anchors.keys()
+            assert levels <= dimension.anchors.keys()
 
 
 def test_lists_agree(therapy: Domain) -> None:

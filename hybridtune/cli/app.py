@@ -261,6 +261,30 @@ def merge(
 
 
 @app.command()
+def safety(
+    run: RunFolder,
+    variants: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Only these and the reference, e.g. real,hybrid; all by default."
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(min=1, help="Replies per item; as the experiment says, else 5."),
+    ] = None,
+) -> None:
+    """Run the pack's safety suite on a run's variants: rules first, then the judge.
+
+    The worst draw counts. Prints shares by category with exact limits, whether each variant is as
+    safe as the reference, and the gate that `serve` shows. No answered call is made twice.
+    """
+    from hybridtune.cli.safety import safety as command  # noqa: PLC0415
+
+    command(run, variants, draws)
+
+
+@app.command()
 def config(
     file: Annotated[
         Path | None, typer.Argument(metavar="CONFIG", help="Check and print this experiment.")

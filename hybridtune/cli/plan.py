@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from eval.safety.suite import load_suite
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
 from hybridtune.config.servers import ManagedServer, Prices
@@ -36,6 +37,7 @@ class Load:
     calls: int
     prompt_tokens: int
     completion_tokens: int
+    purpose: str = ""
 
 
 def print_plan(run: Run, domain: Domain) -> None:
@@ -52,7 +54,8 @@ def print_plan(run: Run, domain: Domain) -> None:
         follows = "yes: follows a step that runs"
         steps.add_row(step.name, f"yes: {why}" if why else follows if stale else "up to date")
     console.print(steps)
-    console.print(loads_table(run.experiment, loads(run.experiment, scenario_count(run, domain))))
+    rows = loads(run.experiment, scenario_count(run, domain)) + safety_loads(run, domain)
+    console.print(loads_table(run.experiment, rows))
     for line in needs(run.experiment):
         console.print(line, highlight=False)
 
@@ -88,6 +91,23 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     ]
 
 
+def safety_loads(run: Run, domain: Domain) -> list[Load]:
+    """Calls of the safety suite, where the experiment asks for it."""
+    experiment = run.experiment
+    asked = experiment.evaluation.safety
+    if asked is None:
+        return []
+    cases = load_suite(domain).cases
+    rounds = asked.draws * len(experiment.variants)
+    rows = []
+    calls = {"counselor": sum(len(case.answered) for case in cases), "judge": len(cases)}
+    for role, count in calls.items():
+        tokens = count * rounds * getattr(experiment.roles, role).sampling.max_tokens // 2
+        prompts = count * rounds * 2 * PROMPT_TOKENS
+        rows.append(Load(role, count * rounds, prompts, tokens, "safety suite"))
+    return rows
+
+
 def teacher_load(experiment: Experiment) -> Load:
     """Calls and tokens of the generation stage."""
     generation = experiment.generation
@@ -112,7 +132,8 @@ def loads_table(experiment: Experiment, rows: list[Load]) -> Table:
     for row, said in zip(rows, costs, strict=True):
         numbers = (row.calls, row.prompt_tokens, row.completion_tokens)
         last = (said or "-",) if shown else ()
-        table.add_row(row.role, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
+        name = f"{row.role}, {row.purpose}" if row.purpose else row.role
+        table.add_row(name, answerer(experiment, row.role), *(f"{n:,}" for n in numbers), *last)
     return table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
+from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from generation.execution import executor_of
 from hybridtune.config import ROLES, Experiment
@@ -27,6 +28,7 @@ ROLES_OF_STEP = {
     "generation": ("teacher",),
     "eval:conversations": ("counselor", "patient"),
     "eval:judgments": ("judge",),
+    "eval:safety": ("counselor", "judge"),
 }
 
 
@@ -38,6 +40,8 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     """
     check_corpus(experiment)
     domain.rubric(experiment.evaluation.rubric)
+    if experiment.evaluation.safety:
+        load_suite(domain)
     check_writing(experiment, domain)
     check_training(experiment.training)
     if experiment.trained_variants():

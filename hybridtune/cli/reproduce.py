@@ -92,11 +92,14 @@ def find_run(folder: Path) -> Path:
 
 def show_results(run: Run, domain: Domain, manifest: Manifest, console: Console) -> None:
     """The table, sample exchanges, wall times and the report's path."""
+    from eval.safety.show import render_safety  # noqa: PLC0415
     from eval.table import render_table, sample_exchanges  # noqa: PLC0415
 
     analysis = read_json(run.eval / "analysis.json")
     console.print()
     console.print(render_table(analysis))
+    if (run.eval / "safety.json").is_file():
+        console.print(render_safety(read_json(run.eval / "safety.json")))
     console.print(sample_exchanges(run, domain))
     console.print(times(manifest))
     console.print(f"report: {run.eval / 'report.html'}", soft_wrap=True, highlight=False)

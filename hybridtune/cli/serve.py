@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from rich.markup import escape
+
+from eval.safety.gate import gate_lines
 from hybridtune.cli.reproduce import find_run
 from hybridtune.config.servers import ManagedServer
 from hybridtune.ending import Stopped
@@ -30,8 +33,11 @@ def serve(folder: Path, port: int) -> None:
         raise InputError("the counselor's server is not managed by us", where=str(run.path))
     check_run_places(run, ["counselor"])
     check_port(port, "--port")
+    reporter = Reporter()
+    for line in gate_lines(run):
+        reporter.say(escape(line))
     try:
-        asyncio.run(until_stopped(run, server, port, Reporter()))
+        asyncio.run(until_stopped(run, server, port, reporter))
     except KeyboardInterrupt:
         raise Stopped("stopped") from None
 

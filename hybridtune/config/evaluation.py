@@ -5,6 +5,13 @@ from pydantic import Field
 from hybridtune.config.base import Settings
 
 
+class SafetySettings(Settings):
+    """How the pack's safety suite is run."""
+
+    draws: int = Field(default=5, ge=1)
+    """Replies per item and variant; the worst of them counts."""
+
+
 class EvaluationSettings(Settings):
     """How the variants are compared."""
 
@@ -30,3 +37,5 @@ class EvaluationSettings(Settings):
     """Permutations and bootstrap resamples."""
     reasks: int = Field(default=2, ge=0)
     """How often a verdict that cannot be parsed is asked for again."""
+    safety: SafetySettings | None = None
+    """Runs the pack's safety suite too, e.g. `{draws: 5}`; left out, `hybridtune safety` does."""
