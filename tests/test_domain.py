@@ -59,6 +59,9 @@ def test_every_prompt_renders_strictly(name: str) -> None:
         "compare": {"rubric": rubric, "first": "Client: a", "second": "Client: b"},
     }  # fmt: skip
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}
+    for path in (domain.path / "rubrics").glob("*.yaml"):
+        if (other := domain.rubric(path.stem)).mode == "checklist":
+            values[other.prompt] = {"rubric": other, "transcript": "Client: I'm <here>"}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
     assert all(len(text) > 300 for text in rendered.values())
@@ -89,7 +92,10 @@ def test_rubrics_are_anchored_at_both_ends(name: str) -> None:
         rubric = domain.rubric(path.stem)
         assert (rubric.low, rubric.high) == (1, 10)
         for dimension in rubric.dimensions.values():
-            assert {1, 4, 7, 10} <= dimension.anchors.keys()
+            if rubric.mode == "scale":
+                assert {1, 4, 7, 10} <= dimension.anchors.keys()
+            else:
+                assert {item.good for item in dimension.items.values()} == {True, False}
 
 
 def test_lists_agree(therapy: Domain) -> None:

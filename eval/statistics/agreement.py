@@ -55,7 +55,7 @@ def isotonic_map(x: Array, y: Array, new: Array) -> Array:
     levels, places, counts = np.unique(x, return_inverse=True, return_counts=True)
     means = np.bincount(places, weights=y) / counts
     fitted = optimize.isotonic_regression(means, weights=counts).x
-    return np.interp(new, levels, fitted)
+    return np.asarray(np.interp(new, levels, fitted), dtype=np.float64)
 
 
 def ridge(x: Array, y: Array, new: Array, penalty: float = 1.0) -> Array:
