@@ -9,6 +9,7 @@ Reads files of rated conversations (`eval.ratings`). Writes into a folder of its
 
 import asyncio
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -248,6 +249,6 @@ def findings(name: str, told: dict[str, Any]) -> list[str]:
     lines = []
     if not rho["low"] > 0:
         lines.append(f"{name}: no agreement with people is shown (its interval reaches 0).")
-    if not lead["low"] > 0:
+    if not math.isnan(lead["value"]) and not lead["low"] > 0:
         lines.append(f'{name} is not shown to rank better than "longer is better".')
     return lines

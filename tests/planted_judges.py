@@ -18,7 +18,7 @@ from hybridtune.runs import Run
 TOPICS = (
     ("rehearsals", "violin", "conductor"), ("harvest", "orchard", "tractor"),
     ("lectures", "thesis", "professor"), ("ferries", "harbour", "captain"),
-    ("invoices", "ledger", "auditor"), ("marathon", "ankle", "coach"),
+    ("invoices", "ledger", "auditor"), ("marathon", "sprinter", "trainer"),
 )  # fmt: skip
 SPEAKER = re.compile(r"^(Client|Counselor): ", re.MULTILINE)
 Judge = Callable[["Shown"], dict[str, Any] | str]
@@ -124,7 +124,7 @@ def experiment_with(url: str, **judging: Any) -> Experiment:
 
 
 def make_run(path: Path, experiment: Experiment) -> Run:
-    """Six scenarios, each played by the three variants; `hybrid` listens, `real` mostly, `base` no."""
+    """Six scenarios, each played by all variants; `hybrid` listens, `real` mostly, `base` never."""
     run = Run(path, experiment)
     sessions = [
         talk(f"s{number}", variant, topic)

@@ -1,4 +1,4 @@
-"""Planted faults: what the probes, the audit and the pairs find out about a judge behind a server."""
+"""Planted faults: what probes, audit and pairs find out about a judge behind a server."""
 
 from pathlib import Path
 from typing import Any
@@ -77,9 +77,7 @@ async def test_a_judge_that_likes_length_fails_padding_and_sympathy(tmp_path: Pa
 async def test_probes_of_a_judge_that_returns_prose_are_an_error(tmp_path: Path) -> None:
     async with planted(prose) as server:
         run = make_run(tmp_path, experiment_with(server.url))
-        with pytest.raises(
-            StageError, match="planted: no usable verdict on any of 3 conversations"
-        ):
+        with pytest.raises(StageError, match="planted: no usable verdict on any of 3"):
             await probe_run(run, DOMAIN, 3, silent())
         with pytest.raises(StageError, match=r"18 of 18 judgments are missing.*no JSON object"):
             await judged(run)
@@ -184,13 +182,13 @@ async def test_pairs_of_a_judge_that_returns_prose_are_an_error(tmp_path: Path) 
     assert not (run.eval / "comparisons.jsonl").exists()
 
 
+@pytest.mark.slow
 async def test_the_first_page_tells_what_is_known_of_the_judge(tmp_path: Path) -> None:
     async with planted(longer) as server:
         experiment = experiment_with(
             server.url, rubrics=["empathy_relevance_checklist"], pairwise=True, probes=3
         )
         run = make_run(tmp_path, experiment)
-        judgments = run.eval / "judgments.jsonl"
         without = experiment_with(server.url, probes=3)
         await judged(Run(run.path, without))
         analysis = analyse(Run(run.path, without), DOMAIN)
@@ -205,7 +203,6 @@ async def test_the_first_page_tells_what_is_known_of_the_judge(tmp_path: Path) -
         page = write_report(Run(run.path, without), DOMAIN).read_text(encoding="utf-8")
         assert "Not probed." not in page
         assert page.index("<td>padding</td>") < page.index('id="scores"')
-        assert len(read_jsonl(judgments, Judgment)) == 18
 
 
 async def test_probes_need_two_scenarios(tmp_path: Path) -> None:

@@ -69,8 +69,9 @@ def calibrate_command(
         page = markdown(result)
         with atomic_write(out / "calibration.md") as temporary:
             temporary.write_text(page, encoding="utf-8")
-    reporter.console.print(Markdown(page))
-    reporter.say(f"figures: {out / 'calibration.json'}")
+    console = Console()
+    console.print(Markdown(page))
+    console.print(f"figures: {out / 'calibration.json'}", soft_wrap=True, highlight=False)
 
 
 def stand_in(domain: str, files: Sequence[Path]) -> Experiment:
@@ -117,11 +118,12 @@ def audit_command(folder: Path, conversations: int, samples: int) -> None:
     domain = load_domain(run.experiment.domain)
     with lock_run(run.path):
         result = asyncio.run(audit_run(run, domain, reporter, count=conversations, samples=samples))
+    console = Console()
     for name, told in result["judges"].items():
-        reporter.console.print(repeatability_table(name, told))
-        for line in [*told["findings"], *unmeasured(told)] or ["No fault was found."]:
-            reporter.say(f"  * {escape(line)}")
-    reporter.say(f"figures: {run.eval / 'audit.json'}")
+        console.print(repeatability_table(name, told))
+        for line in [*(told["findings"] or ["No fault was found."]), *unmeasured(told)]:
+            console.print(f"  * {escape(line)}", soft_wrap=True, highlight=False)
+    console.print(f"figures: {run.eval / 'audit.json'}", soft_wrap=True, highlight=False)
 
 
 def unmeasured(told: dict[str, Any]) -> list[str]:
@@ -175,7 +177,7 @@ def probe_command(folder: Path, conversations: int) -> None:
             must = {"no rise": "not rise", "same": "not move", "falls": "fall"}[one["rule"]]
             table.add_row(probe, must, str(one["n"]), with_limits(shift), one["outcome"])
         console.print(table)
-    reporter.say(f"figures: {run.eval / 'probes.json'}")
+    console.print(f"figures: {run.eval / 'probes.json'}", soft_wrap=True, highlight=False)
 
 
 def opened(folder: Path) -> Run:
