@@ -52,6 +52,7 @@ async def audit_run(
         StageError: a judge gave no usable verdict.
     """
     sessions = sessions_of(run)
+    own = self_preference(run)
     drawn = spread_draw(sessions, count, derive(run.experiment.seed, "audit"))
     judges: dict[str, Any] = {}
     for role in run.experiment.judges():
@@ -59,16 +60,15 @@ async def audit_run(
             reader = reader_of(run, domain, models[role], role)
             with reporter.task(f"audit of {reader.name}"):
                 judges[reader.name] = await audit(run, domain, reader, drawn, samples, count)
-    for name, own in self_preference(run).items():
-        judges[name]["self_preference"] = own
+    for name, told in judges.items():
+        told["self_preference"] = own.get(name, {"measured": False, "why": "it has not judged"})
+        told["findings"] = findings(told)
     result = {
         "rubric": run.experiment.evaluation.rubric,
         "conversations": len(drawn),
         "samples": samples,
         "judges": judges,
     }
-    for one in judges.values():
-        one["findings"] = findings(one)
     write_json(run.eval / "audit.json", result)
     return result
 
@@ -81,9 +81,11 @@ async def audit(
     tables = await readings(run, domain, reader, rubric, drawn, samples)
     if all(np.isnan(table).all() for table in tables.values()):
         raise StageError(f"{reader.name}: no usable verdict on any of {len(drawn)} conversations")
-    meetings = meetings_of(read_jsonl(run.eval / "conversations.jsonl", Session), run)[::-1][:most]
+    meetings = meetings_of(read_jsonl(run.eval / "conversations.jsonl", Session), run)
+    stream = random.Random(derive(run.experiment.seed, "audit", "pairs"))
+    met = stream.sample(meetings, min(most, len(meetings)))
     pairs = await asyncio.gather(
-        *(compare_one(run, domain, reader, one, other) for one, other in meetings)
+        *(compare_one(run, domain, reader, one, other) for one, other in met)
     )
     return {
         "model": described(reader),

@@ -24,11 +24,13 @@ def judge_quality(run: Run, models: list[dict[str, str]]) -> Analysis:
     `calibration`: {judge: [{measure, by, n, spearman, kappa, mae, length, findings}]}, or null;
     `calibrated`: whether every judge's model is in it; `probes`, `audit`: {judge: ...}, or null.
     """
-    calibration = calibration_of(run, models)
+    told = named_calibration(run)
+    calibration = calibration_of(run, told, models)
+    known = [one["model"] for name, one in told["judges"].items() if name in (calibration or {})]
     rubric = run.experiment.evaluation.rubric
     return {
         "calibration": calibration,
-        "calibrated": calibration is not None and len(calibration) == len(models),
+        "calibrated": bool(models) and all(model in known for model in models),
         "probes": of_file(run.eval / "probes.json", rubric, models),
         "audit": of_file(run.eval / "audit.json", rubric, models),
     }
@@ -45,31 +47,35 @@ def of_file(path: Path, rubric: str, models: list[dict[str, str]]) -> Analysis |
     return found or None
 
 
-def calibration_of(run: Run, models: list[dict[str, str]]) -> Analysis | None:
-    """The figures of these models in the calibration that the experiment names.
+def named_calibration(run: Run) -> Analysis:
+    """The calibration that the experiment names; one without judges where it names none.
 
     Raises:
         DataError: the file is not there, or is no calibration.
     """
     named = run.experiment.evaluation.judging.calibration
     if named is None:
-        return None
+        return {"judges": {}, "measures": {}, "settings": {}}
     told = read_json(Path(named))
     if not isinstance(told, dict) or not {"judges", "measures", "settings"} <= told.keys():
         raise DataError("not a calibration", where=named, fix="`hybridtune judge calibrate`")
-    if told["settings"]["rubric"] != run.experiment.evaluation.rubric:
+    return told
+
+
+def calibration_of(run: Run, told: Analysis, models: list[dict[str, str]]) -> Analysis | None:
+    """The figures of these models in a calibration by the same rubric."""
+    if told["settings"].get("rubric") != run.experiment.evaluation.rubric:
         return None
-    judges = {name: one["model"] for name, one in told["judges"].items()}
     found = {
         name: [
             figures(measure, one, name)
             for measure, one in told["measures"].items()
             if name in one.get("predictors", {})
         ]
-        for name, model in judges.items()
-        if model in models
+        for name, judge in told["judges"].items()
+        if judge["model"] in models
     }
-    return found or None
+    return {name: measures for name, measures in found.items() if measures} or None
 
 
 def figures(measure: str, told: Analysis, judge: str) -> Analysis:

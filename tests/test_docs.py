@@ -49,7 +49,8 @@ PRODUCED = (
     "variants/*", "eval/*.json*", "eval/report.html",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
-    "my.yaml", "checks.yaml",
+    "my.yaml", "checks.yaml", "judgments.jsonl", "calibration*", "ESConv.json", "probes.yaml",
+    "masking.yaml", "indicators.yaml",
 )  # fmt: skip
 # Folders whose files are named without them where it is plain what is meant.
 SHORTENED = ("domains/therapy", "configs/accelerate", "scripts")

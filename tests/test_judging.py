@@ -84,6 +84,7 @@ async def test_a_checklist_counts_what_can_be_shown(
 
 def test_the_shipped_checklist_reaches_both_ends() -> None:
     rubric = DOMAIN.rubric("empathy_relevance_checklist")
+    assert [len(one.items) for one in rubric.dimensions.values()] == [9, 9]
     for kind, score in ((True, 10), (False, 1)):
         answers = {
             name: {
