@@ -9,6 +9,7 @@ Reads `eval/conversations.jsonl` and `eval/judgments.jsonl`; writes `eval/audit.
 """
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePath

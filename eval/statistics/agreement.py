@@ -65,4 +65,5 @@ def ridge(x: Array, y: Array, new: Array, penalty: float = 1.0) -> Array:
     rows = (x - centre) / scale
     square = rows.T @ rows + penalty * np.eye(rows.shape[1])
     weights = np.linalg.solve(square, rows.T @ (y - y.mean()))
-    return (new - centre) / scale @ weights + y.mean()
+    predicted: Array = (new - centre) / scale @ weights + y.mean()
+    return predicted
