@@ -14,6 +14,10 @@ import numpy as np
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
 from eval.claims import claims, notes
 from eval.contrasts import contrasts, pairs, spread, spread_contrasts
+from eval.indicators import indicators
+from eval.judge_quality import judge_quality, withhold
+from eval.pairwise import analyse_pairs
+from eval.rubrics import further_rubrics
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, Rubric
@@ -54,6 +58,11 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
         words                {variant: {turns, mean, sd, median}} per counselor turn
+        indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
+                             without a judge, no scores
+        further_rubrics      scores by `evaluation.judging.rubrics` (eval/rubrics.py)
+        comparisons          wins in pairs and Bradley-Terry strengths, or null (eval/pairwise.py)
+        judge_quality        calibration, probes and audit of the judges (eval/judge_quality.py)
         claims, notes        plain sentences: what can be said, and what to know beforehand
     """
     experiment = run.experiment
@@ -64,8 +73,15 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         {
             **describe_experiment(experiment, domain.name, rubric, material),
             **compute(cells, material, experiment, rubric),
+            "indicators": indicators(
+                material, experiment.variants, domain, experiment.evaluation.alpha
+            ),
+            "further_rubrics": further_rubrics(run, domain),
+            "comparisons": analyse_pairs(run),
         }
     )
+    analysis["judge_quality"] = judge_quality(run, analysis["models"]["judge"])
+    withhold(analysis)
     analysis["claims"], analysis["notes"] = claims(analysis), notes(analysis)
     write_json(run.eval / "analysis.json", analysis)
     return analysis

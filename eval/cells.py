@@ -73,8 +73,8 @@ def failure_of(conversation: Session) -> str | None:
     return str(told) if told else None
 
 
-def load_material(run: Run) -> Material:
-    """Read the eval folder; judgments by other rubrics are left aside.
+def load_material(run: Run, rubric: str | None = None) -> Material:
+    """Read the eval folder; judgments by other rubrics than this (the evaluation's) are left aside.
 
     Raises:
         DataError: a record names a variant, scenario or conversation that the run does not have.
@@ -97,7 +97,7 @@ def load_material(run: Run) -> Material:
             judgment.id,
             str(run.eval / "judgments.jsonl"),
         )
-        if judgment.rubric == run.experiment.evaluation.rubric:
+        if judgment.rubric == (rubric or run.experiment.evaluation.rubric):
             by_conversation[judgment.conversation][judgment.id] = judgment
     kept = {name: list(judged.values()) for name, judged in by_conversation.items()}
     return Material(scenarios, conversations, kept)
@@ -116,6 +116,7 @@ def check(name: str, known: Iterable[str], what: str, record: str, place: str) -
 def gather(material: Material, run: Run, dimensions: list[str]) -> Cells:
     """Sort all judgments into cells, and count what is missing against what was planned."""
     settings = run.experiment.evaluation
+    samples = settings.judge_samples * len(run.experiment.judges())
     names = [scenario.id for scenario in material.scenarios]
     measures = [*dimensions, COMBINED]
     cells = Cells(
@@ -133,14 +134,14 @@ def gather(material: Material, run: Run, dimensions: list[str]) -> Cells:
         variant, scenario = variant_of(conversation), scenario_of(conversation)
         played[variant, scenario] += 1
         judged = material.judgments.get(conversation.id, [])
-        kept = usable(conversation, judged, settings.judge_samples, dimensions, cells)
+        kept = usable(conversation, judged, samples, dimensions, cells)
         for measure in measures if kept else ():
             score = float(np.mean([scores[measure] for scores in kept]))
             cells.scores[variant][measure][scenario].append(score)
     for variant in run.experiment.variants:
         absent = sum(max(settings.repeats - played[variant, name], 0) for name in names)
         if absent:
-            cells.missing[variant]["no conversation"] += absent * settings.judge_samples
+            cells.missing[variant]["no conversation"] += absent * samples
     return cells
 
 

@@ -6,6 +6,7 @@ Takes the dictionary that `eval.analysis.analyse` builds. Reads and writes no fi
 from typing import Any
 
 from eval.contrasts import MOST_MISSING
+from eval.judge_quality import quality_notes
 
 Analysis = dict[str, Any]
 
@@ -76,7 +77,7 @@ def notes(analysis: Analysis) -> list[str]:
         lines.append(
             f"{len(judges)} judges, averaged: the intervals do not cover the choice of judges."
         )
-    lines.append("The judge has not been calibrated against human ratings.")
+    lines += quality_notes(analysis)
     lines += family(models)
     if design["repeats"] == 1:
         lines.append(

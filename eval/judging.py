@@ -1,14 +1,20 @@
-"""Every conversation read by the judge.
+"""Every conversation read by every judge, by every rubric.
 
-Reads `eval/conversations.jsonl`; writes `eval/judgments.jsonl`. The judge sees the words of the
-conversation and nothing of where they come from. What cannot be judged is missing, with a reason.
+Reads `eval/conversations.jsonl`; writes `eval/judgments.jsonl`. A judge sees the words of the
+conversation, without names that give its maker away, and nothing of where they come from. What
+cannot be judged is missing, with a reason.
 """
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from eval.masking import Mask, mask_of
 from hybridtune.chat.model import ChatModel
-from hybridtune.domain import Domain
-from hybridtune.errors import StageError
+from hybridtune.config.experiment import PANEL
+from hybridtune.domain import Domain, Rubric
+from hybridtune.errors import ConfigError, StageError
 from hybridtune.judge import Verdict, judge_messages
 from hybridtune.progress import Reporter
 from hybridtune.records import Judgment, Session, read_jsonl, write_jsonl
@@ -18,23 +24,93 @@ from hybridtune.seeds import derive
 NOT_ASKED = "nothing to judge: "
 
 
-async def judge_all(run: Run, domain: Domain, judge: ChatModel, reporter: Reporter) -> None:
-    """Judge each conversation `evaluation.judge_samples` times."""
+@dataclass(frozen=True)
+class Reader:
+    """A judge at work: its model, its role, what records call it, and what it must not see."""
+
+    model: ChatModel
+    role: str
+    name: str
+    mask: Mask
+
+
+async def judge_all(
+    run: Run,
+    domain: Domain,
+    judge: ChatModel,
+    reporter: Reporter,
+    *,
+    role: str = "judge",
+    earlier: Sequence[Judgment] = (),
+) -> list[Judgment]:
+    """Let one judge read each conversation `evaluation.judge_samples` times by every rubric.
+
+    Args:
+        run: the run, with its conversations.
+        domain: the pack.
+        judge: the model.
+        reporter: shows how far it is.
+        role: the judge's role in the experiment.
+        earlier: what the judges before it have said; it stays in the file.
+
+    Returns:
+        All judgments that the file holds now.
+    """
     sessions = read_jsonl(run.eval / "conversations.jsonl", Session)
     settings = run.experiment.evaluation
+    reader = reader_of(run, domain, judge, role)
+    rubrics = [domain.rubric(name) for name in rubrics_of(run)]
     readings = [
-        (session, sample) for session in sessions for sample in range(settings.judge_samples)
+        (session, rubric, sample)
+        for rubric in rubrics
+        for session in sessions
+        for sample in range(settings.judge_samples)
     ]
-    with reporter.task("judgments", total=len(readings)) as task:
+    with reporter.task(f"judgments by {reader.name}", total=len(readings)) as task:
 
-        async def read(session: Session, sample: int) -> Judgment:
-            judgment = await judge_one(run, domain, judge, session, sample)
+        async def read(session: Session, rubric: Rubric, sample: int) -> Judgment:
+            judgment = await judge_one(run, domain, reader, session, rubric, sample)
             task.advance(failed=judgment.scores is None)
             return judgment
 
         judgments = await asyncio.gather(*(read(*reading) for reading in readings))
     refuse_outage(judgments)
-    write_jsonl(run.eval / "judgments.jsonl", judgments)
+    everything = [*earlier, *judgments]
+    write_jsonl(run.eval / "judgments.jsonl", everything)
+    return everything
+
+
+def rubrics_of(run: Run) -> list[str]:
+    """The rubrics that judges apply, the evaluation's own first, each once."""
+    settings = run.experiment.evaluation
+    return list(dict.fromkeys([settings.rubric, *settings.judging.rubrics]))
+
+
+def reader_of(run: Run, domain: Domain, judge: ChatModel, role: str) -> Reader:
+    """A judge with its name in the panel, or else its model's.
+
+    Raises:
+        ConfigError: somebody in the panel has the name of the first judge's model.
+    """
+    mask = mask_of(run.experiment, domain)
+    if role.startswith(PANEL):
+        return Reader(judge, role, role.removeprefix(PANEL), mask)
+    name = str(judge.description["name"])
+    if name in run.experiment.evaluation.judging.judges:
+        raise ConfigError(
+            f"is also the name of roles.judge's model: {name!r}",
+            where=f"evaluation.judging.judges.{name}",
+            fix="name the judge otherwise, so that records tell the two apart",
+        )
+    return Reader(judge, role, name, mask)
+
+
+def judges_named(judgments: Sequence[Judgment]) -> dict[str, list[Judgment]]:
+    """Judgments by the judge who gave them, in the order of the file."""
+    found: defaultdict[str, list[Judgment]] = defaultdict(list)
+    for judgment in judgments:
+        found[judgment.judge].append(judgment)
+    return dict(found)
 
 
 def refuse_outage(judgments: list[Judgment]) -> None:
@@ -53,37 +129,37 @@ def refuse_outage(judgments: list[Judgment]) -> None:
 
 
 async def judge_one(
-    run: Run, domain: Domain, judge: ChatModel, session: Session, sample: int
+    run: Run, domain: Domain, reader: Reader, session: Session, rubric: Rubric, sample: int
 ) -> Judgment:
     """One reading of one conversation."""
     experiment = run.experiment
-    rubric = domain.rubric(experiment.evaluation.rubric)
     if "failed" in session.provenance:
         verdict = Verdict(None, f"{NOT_ASKED}no conversation: {session.provenance['failed']}", None)
     elif not any(turn.strip() for turn in session.turns("assistant")):
         verdict = Verdict(None, f"{NOT_ASKED}the counselor said nothing", None)
     else:
         verdict = await judge_messages(
-            judge,
+            reader.model,
             domain,
             rubric,
-            session.messages,
-            sampling=experiment.roles.judge.sampling,
+            reader.mask.messages(session.messages),
+            sampling=experiment.role(reader.role).sampling,
             # By scenario, not by variant: the judge's draw must not depend on whom it reads.
             seed=derive(experiment.seed, "judge", session.provenance["scenario"], sample),
             sample=sample,
             reasks=experiment.evaluation.reasks,
         )
+    panel = [reader.role] if reader.role.startswith(PANEL) else []
     return Judgment(
-        id=f"{session.id}--{rubric.name}--{sample}",
+        id="--".join([session.id, rubric.name, *panel, str(sample)]),
         conversation=session.id,
         scenario=session.provenance["scenario"],
         variant=session.provenance["variant"],
         repeat=session.provenance["repeat"],
         rubric=rubric.name,
-        judge=judge.description["name"],
+        judge=reader.name,
         sample=sample,
         scores=verdict.scores,
         missing=verdict.missing,
-        provenance={"judge": judge.description, "call_id": verdict.call_id},
+        provenance={"judge": reader.model.description, "call_id": verdict.call_id},
     )

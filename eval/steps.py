@@ -1,26 +1,41 @@
 """The eval stage's steps: conversations, judgments, the safety suite where asked for, report."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
 
 from eval.analysis import analyse
-from eval.judging import judge_all
+from eval.judging import judge_all, rubrics_of
+from eval.pairwise import Pair, compare_all
+from eval.probes import probe_run
 from eval.report import write_report
 from eval.safety.stage import safety
 from eval.simulate import scenarios_file, simulate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
+from hybridtune.records import Judgment
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
 from hybridtune.steps import CALLING, Step, part, role_part
 from hybridtune.weights import model_digest
 
+JUDGE = ("hybridtune/judge.py", "hybridtune/checklist.py")
+TWINS = "eval/twins.py"
+
 
 def steps(run: Run, domain: Domain) -> list[Step]:
     """All steps of the stage, in order."""
-    asked = run.experiment.evaluation.safety
-    suite = [safety(run, domain, asked)] if asked else []
-    return [conversations(run, domain), judgments(run, domain), *suite, report(run, domain)]
+    judging, asked = run.experiment.evaluation.judging, run.experiment.evaluation.safety
+    return [
+        conversations(run, domain),
+        judgments(run, domain),
+        *([comparisons(run, domain)] if judging.pairwise else []),
+        *([probes(run, domain)] if judging.probes else []),
+        *([safety(run, domain, asked)] if asked else []),
+        report(run, domain),
+    ]
 
 
 def conversations(run: Run, domain: Domain) -> Step:
@@ -57,38 +72,85 @@ def conversations(run: Run, domain: Domain) -> Step:
 
 
 def judgments(run: Run, domain: Domain) -> Step:
-    """Every conversation read by the judge, alone on the machine."""
+    """Every conversation read by the judges, each alone on the machine."""
+
+    async def work(reporter: Reporter) -> None:
+        earlier: list[Judgment] = []
+        for role in run.experiment.judges():
+            async with open_models(run, domain, [role], stage="eval", reporter=reporter) as models:
+                earlier = await judge_all(
+                    run, domain, models[role], reporter, role=role, earlier=earlier
+                )
+
+    output = run.eval / "judgments.jsonl"
+    return judges_step(run, domain, "eval:judgments", {"rubrics": rubrics_of(run)}, output, work)
+
+
+def comparisons(run: Run, domain: Domain) -> Step:
+    """The variants compared in pairs by the judges."""
+
+    async def work(reporter: Reporter) -> None:
+        earlier: list[Pair] = []
+        for role in run.experiment.judges():
+            async with open_models(run, domain, [role], stage="eval", reporter=reporter) as models:
+                earlier = await compare_all(run, domain, models[role], reporter, role, earlier)
+
+    output = run.eval / "comparisons.jsonl"
+    return judges_step(run, domain, "eval:comparisons", {}, output, work)
+
+
+def probes(run: Run, domain: Domain) -> Step:
+    """The judges put to the test."""
+    count = run.experiment.evaluation.judging.probes
+
+    async def work(reporter: Reporter) -> None:
+        await probe_run(run, domain, count, reporter)
+
+    output = run.eval / "probes.json"
+    return judges_step(run, domain, "eval:probes", {"probes": count}, output, work)
+
+
+def judges_step(
+    run: Run,
+    domain: Domain,
+    name: str,
+    settings: dict[str, Any],
+    output: Path,
+    work: Callable[[Reporter], Coroutine[Any, Any, None]],
+) -> Step:
+    """A step that asks all judges about the conversations."""
     experiment = run.experiment
-    settings = experiment.evaluation.model_dump(
+    shared = experiment.evaluation.model_dump(
         mode="json", include={"rubric", "judge_samples", "reasks"}
     )
     configuration = part(experiment) | {
-        "evaluation": settings,
-        "judge": role_part(experiment, "judge"),
+        "evaluation": shared | settings,
+        "judges": {role: role_part(experiment, role) for role in experiment.judges()},
     }
-
-    async def work(reporter: Reporter) -> None:
-        async with open_models(run, domain, ["judge"], stage="eval", reporter=reporter) as models:
-            await judge_all(run, domain, models["judge"], reporter)
-
+    module = {"eval:comparisons": ["eval/pairwise.py"], "eval:probes": ["eval/probes.py", TWINS]}
     return Step(
-        "eval:judgments",
+        name,
         "eval",
         lambda: fingerprint(
             configuration,
             [run.eval / "conversations.jsonl"],
-            ["eval/judging.py", "hybridtune/judge.py", *CALLING],
+            ["eval/judging.py", "eval/masking.py", *JUDGE, *module.get(name, []), *CALLING],
             domain=domain.digest,
         ),
-        (run.eval / "judgments.jsonl",),
+        (output,),
         lambda reporter: asyncio.run(work(reporter)),
+        tuple(experiment.judges()),
     )
 
 
 def report(run: Run, domain: Domain) -> Step:
     """Statistics, figures and the page."""
     names = ("scenarios", "conversations", "judgments")
-    inputs = [run.eval / f"{name}.jsonl" for name in names] + [run.eval / "safety.json"]
+    optional = ("comparisons.jsonl", "probes.json", "audit.json", "safety.json")
+    inputs = [run.eval / f"{name}.jsonl" for name in names]
+    inputs += [run.eval / name for name in optional]
+    if calibration := run.experiment.evaluation.judging.calibration:
+        inputs.append(Path(calibration))
     configuration = part(run.experiment, "evaluation", "variants", "roles", "servers", "model")
 
     def work(reporter: Reporter) -> None:

@@ -84,7 +84,7 @@ def judgments_of(conversation: Session, material: Material, run: Run) -> list[Ju
     """What the judge said of a conversation; nothing counts of a failed one."""
     if failure_of(conversation):
         return []
-    limit = run.experiment.evaluation.judge_samples
+    limit = run.experiment.evaluation.judge_samples * len(run.experiment.judges())
     return sorted(material.judgments.get(conversation.id, []), key=lambda one: one.sample)[:limit]
 
 

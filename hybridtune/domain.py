@@ -9,13 +9,16 @@ Reads `domains/<name>/`:
     rubrics/*.yaml           what judges score, anchored level by level
     scenarios/evaluation.jsonl   held-out scenarios
     scripted/*.yaml          words and rules of the embedded stand-ins
+    indicators.yaml          phrases that evaluation counts without a judge (optional)
+    masking.yaml             names that would tell a judge whom it reads (optional)
+    probes.yaml              sentences by which a judge is put to the test (optional)
 """
 
 import hashlib
 import json
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jinja2
 import yaml
@@ -55,13 +58,24 @@ class DomainSettings(Settings):
     """What a simulated patient writes to end the session."""
 
 
+class Item(Settings):
+    """One observable thing of a checklist, answered yes or no."""
+
+    ask: str
+    """The question, such that `yes` can be shown by a quote."""
+    good: bool = True
+    """Whether `yes` speaks for the counselor; else it is a fault."""
+
+
 class Dimension(Settings):
-    """One thing that a rubric scores."""
+    """One thing that a rubric scores: by anchors, or by the items of a checklist."""
 
     question: str
     """What the judge asks itself."""
-    anchors: dict[int, str] = Field(min_length=2)
+    anchors: dict[int, str] = Field(default_factory=dict)
     """What a score means, for some levels of the scale."""
+    items: dict[str, Item] = Field(default_factory=dict)
+    """What is looked for, by name, in a checklist."""
 
 
 class Rubric(Settings):
@@ -75,15 +89,22 @@ class Rubric(Settings):
     """Lowest score."""
     high: int = 10
     """Highest score."""
+    mode: Literal["scale", "checklist"] = "scale"
+    """`scale`: the judge gives the scores; `checklist`: they follow from its yes and no."""
     prompt: str = "judge"
     """The prompt file that presents the conversation."""
     dimensions: dict[str, Dimension] = Field(min_length=1)
     """By name, in the report's order."""
 
     @model_validator(mode="after")
-    def anchors_on_scale(self) -> "Rubric":
-        """A mistyped level must fail at load, not in a verdict."""
+    def says_what_it_scores_by(self) -> "Rubric":
+        """A mistyped level, or a dimension without anchors, must fail at load, not in a verdict."""
+        wanted, other = ("items", "anchors") if self.mode == "checklist" else ("anchors", "items")
         for name, dimension in self.dimensions.items():
+            if len(getattr(dimension, wanted)) < 2:
+                raise ValueError(f"dimensions.{name}: a {self.mode} needs two {wanted} or more")
+            if getattr(dimension, other):
+                raise ValueError(f"dimensions.{name}: a {self.mode} has no {other}")
             for level in dimension.anchors:
                 if not self.low <= level <= self.high:
                     raise ValueError(
@@ -154,6 +175,10 @@ class Domain:
     def words(self, name: str) -> dict[str, Any]:
         """A YAML mapping of the pack by its path, e.g. `taxonomy/distortions`, `scripted/judge`."""
         return load_mapping(self.path / f"{name}.yaml")
+
+    def optional_words(self, name: str) -> dict[str, Any]:
+        """As `words`; empty where the pack has no such file."""
+        return self.words(name) if (self.path / f"{name}.yaml").is_file() else {}
 
     @cached_property
     def digest(self) -> str:

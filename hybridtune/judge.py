@@ -1,8 +1,8 @@
 """Rubric and conversation in, verdict out. A verdict that cannot be had is missing, with a reason.
 
 The judge answers one JSON object: per dimension an integer score and a verbatim quote of the
-counselor. Quotes are looked up in the conversation. In pairs, both orders are asked and a win
-counts only if both agree.
+counselor, or the items of a checklist with a quote each. Quotes are looked up in the conversation.
+In pairs, both orders are asked and a win counts only if both agree.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Literal
 
 from hybridtune.chat.model import ChatModel, ChatRequest
+from hybridtune.checklist import checklist_schema, checklist_scores
 from hybridtune.config.servers import Sampling
 from hybridtune.domain import Domain, DomainSettings, Rubric
 from hybridtune.errors import CallError
@@ -32,12 +33,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two conversations compared in both orders; `winner` is None where an answer is missing."""
+    """Two conversations compared in both orders; `winner` is None where an answer is missing.
+
+    `said` holds both answers as they were given: "first" is what stood first in that order.
+    """
 
     winner: Winner | None
     agreed: bool
     missing: str | None
     call_ids: tuple[str, ...]
+    said: tuple[Winner, ...] = ()
 
 
 async def judge_messages(
@@ -96,14 +101,19 @@ async def judge_messages(
         return Verdict(None, str(error), None)
     quotable = {"assistant"} if told is None else {"assistant", "user"}
     spoken = squash(" ".join(turn.content for turn in messages if turn.role in quotable))
-    scores = {
-        name: Evidence(
-            score=item["score"],
-            quote=item["quote"],
-            quote_found=bool(squash(item["quote"])) and squash(item["quote"]) in spoken,
-        )
-        for name, item in reply.data["scores"].items()
-    }
+
+    def found(quote: str) -> bool:
+        return bool(squash(quote)) and squash(quote) in spoken
+
+    if rubric.mode == "checklist":
+        scores = checklist_scores(rubric, reply.data["items"], found)
+    else:
+        scores = {
+            name: Evidence(
+                score=item["score"], quote=item["quote"], quote_found=found(item["quote"])
+            )
+            for name, item in reply.data["scores"].items()
+        }
     return Verdict(scores, None, reply.call_id)
 
 
@@ -120,19 +130,22 @@ async def compare_messages(
 ) -> Comparison:
     """Compare two conversations in both orders; disagreement between the orders is a tie."""
     winners: list[Winner] = []
+    answers: list[Winner] = []
     call_ids: list[str] = []
     for one, other, names in ((first, second, (0, 1)), (second, first, (1, 0))):
         request = comparison_request(domain, rubric, one, other, sampling, seed, reasks)
         try:
             reply = await judge.complete(request)
         except CallError as error:
-            return Comparison(None, False, str(error), tuple(call_ids))
+            return Comparison(None, False, str(error), tuple(call_ids), tuple(answers))
         call_ids.append(reply.call_id)
-        said = reply.data["winner"]
+        said: Winner = reply.data["winner"]
+        answers.append(said)
         order: tuple[Winner, Winner] = ("first", "second")
         winners.append("tie" if said == "tie" else order[names[order.index(said)]])
     agreed = winners[0] == winners[1]
-    return Comparison(winners[0] if agreed else "tie", agreed, None, tuple(call_ids))
+    winner = winners[0] if agreed else "tie"
+    return Comparison(winner, agreed, None, tuple(call_ids), tuple(answers))
 
 
 def comparison_request(
@@ -176,7 +189,12 @@ def comparison_request(
 
 
 def verdict_schema(rubric: Rubric) -> dict[str, Any]:
-    """The JSON Schema of a verdict: `{"scores": {dimension: {"quote", "score"}}}`."""
+    """The JSON Schema of a verdict.
+
+    `{"scores": {dimension: {"quote", "score"}}}`, or that of a checklist.
+    """
+    if rubric.mode == "checklist":
+        return checklist_schema(rubric, LONGEST_QUOTE)
     return verdict_shape(rubric.low, rubric.high, tuple(rubric.dimensions))
 
 

@@ -97,12 +97,24 @@ class Scenario(Record):
     provenance: dict[str, Any] = Field(default_factory=dict)
 
 
+class Observed(Record):
+    """The answer to one item of a checklist; a `yes` counts only where its quote was found."""
+
+    yes: bool
+    quote: str = ""
+    quote_found: bool = False
+
+
 class Evidence(Record):
-    """One dimension's score with the words that earned it."""
+    """One dimension's score with the words that earned it.
+
+    `items` holds the answers that a score follows from, where the rubric is a checklist.
+    """
 
     score: int
     quote: str = ""
     quote_found: bool = False
+    items: dict[str, Observed] = Field(default_factory=dict)
 
 
 class Judgment(Record):

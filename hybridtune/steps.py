@@ -28,6 +28,7 @@ class Step:
         fingerprint: changes when the step must run again; computed when its inputs are there.
         outputs: files and folders that it writes.
         run: does the work.
+        roles: the models that it calls, where the step's name does not tell.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step:
     fingerprint: Callable[[], str]
     outputs: tuple[Path, ...]
     run: Callable[[Reporter], None]
+    roles: tuple[str, ...] = ()
 
 
 def why_run(step: Step, manifest: Manifest) -> str | None:
@@ -74,5 +76,5 @@ def role_part(experiment: Experiment, name: str) -> dict[str, Any]:
     server = experiment.server_of(name).model_dump(
         mode="json", exclude={"limits", "start_timeout_s", "port", "prices", "replicas"}
     )
-    role = getattr(experiment.roles, name).model_dump(mode="json", exclude={"prices"})
+    role = experiment.role(name).model_dump(mode="json", exclude={"prices"})
     return {**role, "at": server}

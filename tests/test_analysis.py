@@ -65,7 +65,7 @@ def test_repeats_and_judge_samples_become_one_number_a_scenario(tmp_path, domain
 
 
 def test_a_missing_judgment_is_counted_and_never_zero(tmp_path, domain):
-    analysis = analyse(make_run(tmp_path / "run", missing={"real": 2}), domain)
+    analysis = analyse(make_run(tmp_path / "run", missing={"real": 2}, server="remote"), domain)
     assert analysis["values"]["real"]["empathy"][:2] == [None, None]
     assert min(v for v in analysis["values"]["real"]["empathy"] if v is not None) >= 1
     assert analysis["missing"]["real"]["reasons"] == {"the verdict is not JSON": 2}

@@ -50,6 +50,8 @@ PRODUCED = (
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
     "my.yaml", "checks.yaml", "merged/*", "merge.json", "hybrid.gguf", "llama.cpp*",
+    "judgments.jsonl", "calibration*", "ESConv.json", "probes.yaml", "masking.yaml",
+    "indicators.yaml",
 )  # fmt: skip
 # Folders whose files are named without them where it is plain what is meant.
 SHORTENED = ("domains/therapy", "configs/accelerate", "scripts")

@@ -61,6 +61,9 @@ def test_every_prompt_renders_strictly(name: str) -> None:
     if (domain.path / "safety").is_dir():
         values["safety"] = {"rubric": domain.rubric("safety"), "transcript": "Client: I'm <here>"}
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}
+    for path in (domain.path / "rubrics").glob("*.yaml"):
+        if (other := domain.rubric(path.stem)).mode == "checklist":
+            values[other.prompt] = {"rubric": other, "transcript": "Client: I'm <here>"}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
     assert all(len(text) > 300 for text in rendered.values())
@@ -92,7 +95,10 @@ def test_rubrics_are_anchored_at_both_ends(name: str) -> None:
         levels = {0, 1} if path.stem == "safety" else {1, 4, 7, 10}
         assert (rubric.low, rubric.high) == (min(levels), max(levels))
         for dimension in rubric.dimensions.values():
-            assert levels <= dimension.anchors.keys()
+            if rubric.mode == "scale":
+                assert levels <= dimension.anchors.keys()
+            else:
+                assert {item.good for item in dimension.items.values()} == {True, False}
 
 
 def test_lists_agree(therapy: Domain) -> None:

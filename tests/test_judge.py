@@ -163,7 +163,13 @@ async def test_a_win_needs_both_orders(
 ) -> None:
     judge = Judge(winner(straight), winner(swapped))
     comparison = await compared(judge, domain)
-    assert comparison == Comparison(expected, agreed, None, ("call-1", "call-2"))  # type: ignore[arg-type]
+    assert comparison == Comparison(
+        expected,
+        agreed,
+        None,
+        ("call-1", "call-2"),
+        (straight, swapped),  # type: ignore[arg-type]
+    )
     one, other = (request.inputs for request in judge.requests)
     assert (one["first"], one["second"]) == (other["second"], other["first"])
     assert judge.requests[1].messages[0].content.startswith("1: Guest: I said")
@@ -171,7 +177,7 @@ async def test_a_win_needs_both_orders(
 
 async def test_half_a_comparison_is_missing(domain: Domain) -> None:
     comparison = await compared(Judge(winner("first"), AnswerError("nothing usable")), domain)
-    assert comparison == Comparison(None, False, "nothing usable", ("call-1",))
+    assert comparison == Comparison(None, False, "nothing usable", ("call-1",), ("first",))
 
 
 def test_words_are_values_and_never_templates(domain: Domain) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
+from hybridtune.cli.judge_app import judge_app
 from hybridtune.cli.options import (
     ENGINES,
     EXPORTS,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(train_app, name="train")
+app.add_typer(judge_app, name="judge")
 
 
 @app.callback(invoke_without_command=True)

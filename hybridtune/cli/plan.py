@@ -25,6 +25,8 @@ from training.layout import layout_of
 from training.needs import memory_of
 
 GIB = 2**30
+PROBES_EACH = 8
+"""Readings of one probed conversation: as it is, and with each twist."""
 PROMPT_TOKENS = 600
 """About what a rendered prompt takes, before any conversation."""
 
@@ -77,17 +79,29 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     turns = conversations * evaluation.max_exchanges
     answer = roles.counselor.sampling.max_tokens
     history = evaluation.max_exchanges * answer
-    readings = conversations * evaluation.judge_samples
     return [
         teacher_load(experiment),
         Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
         Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
+        *judge_loads(experiment, conversations, history),
+    ]
+
+
+def judge_loads(experiment: Experiment, conversations: int, history: int) -> list[Load]:
+    """What every judge reads: all rubrics, pairs in both orders, and probes."""
+    evaluation = experiment.evaluation
+    judging, variants = evaluation.judging, len(experiment.variants)
+    readings = conversations * evaluation.judge_samples * (1 + len(judging.rubrics))
+    readings += judging.probes * PROBES_EACH
+    pairs = conversations * (variants - 1) if judging.pairwise else 0
+    return [
         Load(
-            "judge",
-            readings,
-            readings * (PROMPT_TOKENS + 2 * history),
-            readings * roles.judge.sampling.max_tokens // 2,
-        ),
+            role,
+            readings + pairs,
+            readings * (PROMPT_TOKENS + 2 * history) + pairs * (PROMPT_TOKENS + 4 * history),
+            (readings + pairs) * experiment.role(role).sampling.max_tokens // 2,
+        )
+        for role in experiment.judges()
     ]
 
 

@@ -9,8 +9,10 @@ import aiohttp
 
 from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
+from eval.twins import read_twists
 from generation.execution import executor_of
 from hybridtune.config import ROLES, Experiment
+from hybridtune.config.experiment import role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
@@ -39,7 +41,9 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
         InputError: the first thing that would fail later.
     """
     check_corpus(experiment)
-    domain.rubric(experiment.evaluation.rubric)
+    for rubric in (experiment.evaluation.rubric, *experiment.evaluation.judging.rubrics):
+        domain.rubric(rubric)
+    check_judging(experiment, domain)
     if experiment.evaluation.safety:
         load_suite(domain)
     check_writing(experiment, domain)
@@ -47,8 +51,9 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     if experiment.trained_variants():
         launch_file = accelerate_config(experiment.training.accelerate_config)
         check_launch(experiment.training, launch_file)
-    check_models(experiment, ROLES)
-    for role in ROLES:
+    roles = (*ROLES, *experiment.judges()[1:])
+    check_models(experiment, roles)
+    for role in roles:
         check_role(experiment, role)
     if experiment.evaluation.scenarios != "domain":
         path = Path(experiment.evaluation.scenarios)
@@ -76,6 +81,19 @@ def check_corpus(experiment: Experiment) -> None:
             raise InputError(
                 "no such file or folder", where=f"corpus.paths: {pattern}", fix=FROM_HERE
             )
+
+
+def check_judging(experiment: Experiment, domain: Domain) -> None:
+    """A pack that probes need, and a calibration that is named, must be there."""
+    settings = experiment.evaluation.judging
+    if settings.probes:
+        read_twists(domain)
+    if settings.calibration is not None and not Path(settings.calibration).is_file():
+        raise InputError(
+            "no such file",
+            where=f"evaluation.judging.calibration: {settings.calibration}",
+            fix="`hybridtune judge calibrate` writes it",
+        )
 
 
 def check_writing(experiment: Experiment, domain: Domain) -> None:
@@ -106,14 +124,14 @@ def check_role(experiment: Experiment, role: str) -> None:
     if key and not os.environ.get(key, "").strip():
         raise ConfigError(
             f"the environment variable {key} is not set",
-            where=f"roles.{role}.api_key_env",
+            where=f"{role_key(role)}.api_key_env",
             fix=f"export {key}=...",
         )
-    name = getattr(experiment.roles, role).server
+    name = experiment.role(role).server
     if role != "counselor" and isinstance(server, ManagedServer) and server.model is None:
         raise ConfigError(
             f"server {name!r} serves the variants under comparison",
-            where=f"roles.{role}.server",
+            where=f"{role_key(role)}.server",
             fix="give that role a server with a model of its own",
         )
 
@@ -126,7 +144,7 @@ def roles_called(
     roles: list[str] = []
     for step in steps:
         stale = stale or step.stage in redo or why_run(step, manifest) is not None
-        roles += ROLES_OF_STEP.get(step.name, ()) if stale else ()
+        roles += step.roles or ROLES_OF_STEP.get(step.name, ()) if stale else ()
     return tuple(dict.fromkeys(roles))
 
 
@@ -141,7 +159,7 @@ def check_servers(experiment: Experiment, roles: Iterable[str]) -> None:
     for role in roles:
         server = experiment.server_of(role)
         if isinstance(server, ManagedServer) and server.port:
-            check_port(server.port, f"servers.{getattr(experiment.roles, role).server}.port")
+            check_port(server.port, f"servers.{experiment.role(role).server}.port")
         if isinstance(server, AttachedServer):
             attached[role] = server
 

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from hybridtune.config.base import Settings
+from hybridtune.config.judging import JudgingSettings
 
 
 class SafetySettings(Settings):
@@ -26,7 +27,9 @@ class EvaluationSettings(Settings):
     rubric: str = "empathy_relevance"
     """Rubric of the domain pack that the judge applies."""
     judge_samples: int = Field(default=1, ge=1)
-    """Judgments per conversation; they are averaged before any test."""
+    """Judgments per conversation and judge; they are averaged before any test."""
+    judging: JudgingSettings = JudgingSettings()
+    """Further judges and rubrics, comparisons in pairs, and probes of the judge."""
     reference: str = "base"
     """Variant that the others are compared with first."""
     margin: float = Field(default=0.5, gt=0)

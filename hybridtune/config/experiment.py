@@ -25,7 +25,16 @@ from hybridtune.config.training import (
 )
 
 ROLES = ("teacher", "patient", "counselor", "judge")
+PANEL = "judge:"
+"""What stands before the name of a judge of the panel, where roles are named."""
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def role_key(role: str) -> str:
+    """The key of a role in an experiment file."""
+    if role.startswith(PANEL):
+        return f"evaluation.judging.judges.{role.removeprefix(PANEL)}"
+    return f"roles.{role}"
 
 
 class Experiment(Settings):
@@ -57,17 +66,20 @@ class Experiment(Settings):
     @model_validator(mode="after")
     def fits_together(self) -> "Experiment":
         """Reject references to what is not there, and names that no folder can have."""
-        for section, names in (("servers", self.servers), ("variants", self.variants)):
+        panel = self.evaluation.judging.judges
+        sections = (("servers", self.servers), ("variants", self.variants))
+        for section, names in (*sections, ("evaluation.judging.judges", panel)):
             for name in names:
                 if not re.fullmatch(NAME, name):
                     raise ValueError(
                         f"{section}.{name}: name it with letters, digits, '.', '_' and '-'"
                     )
-        for name in ROLES:
-            role: RoleSettings = getattr(self.roles, name)
+        for name in (*ROLES, *self.judges()[1:]):
+            role = self.role(name)
             if not role.base_url and role.server not in self.servers:
                 known = ", ".join(sorted(self.servers)) or "none"
-                raise ValueError(f"roles.{name}.server: no server {role.server!r} (known: {known})")
+                where = role_key(name)
+                raise ValueError(f"{where}.server: no server {role.server!r} (known: {known})")
         if self.evaluation.reference not in self.variants:
             raise ValueError(
                 f"evaluation.reference: no variant {self.evaluation.reference!r}"
@@ -76,9 +88,20 @@ class Experiment(Settings):
         check_budgets(self.variants, self.training.sft)
         return self
 
+    def judges(self) -> list[str]:
+        """The roles that judge: `judge`, and `judge:NAME` for each of the panel."""
+        return ["judge", *(f"{PANEL}{name}" for name in self.evaluation.judging.judges)]
+
+    def role(self, name: str) -> RoleSettings:
+        """The settings of one of `ROLES`, or of a judge of the panel."""
+        if name.startswith(PANEL):
+            return self.evaluation.judging.judges[name.removeprefix(PANEL)]
+        settings: RoleSettings = getattr(self.roles, name)
+        return settings
+
     def server_of(self, role: str) -> ManagedServer | AttachedServer | ScriptedServer:
         """The server that answers for a role, with the role's own endpoint taken into account."""
-        settings: RoleSettings = getattr(self.roles, role)
+        settings = self.role(role)
         if settings.base_url:
             return AttachedServer(
                 kind="attached",

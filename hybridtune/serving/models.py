@@ -20,7 +20,8 @@ from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.wire import error_text
-from hybridtune.config.servers import AttachedServer, ManagedServer, RoleSettings, ScriptedServer
+from hybridtune.config.experiment import role_key
+from hybridtune.config.servers import AttachedServer, ManagedServer, ScriptedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, ServerError
 from hybridtune.progress import Reporter
@@ -69,7 +70,7 @@ async def open_models(
         limiters: dict[str, AdaptiveLimiter] = {}
         clients: dict[str, Client] = {}
         for role in roles:
-            settings: RoleSettings = getattr(run.experiment.roles, role)
+            settings = run.experiment.role(role)
             name = settings.base_url or settings.server
             assert name is not None
             attached = isinstance(run.experiment.server_of(role), AttachedServer)
@@ -116,7 +117,8 @@ async def open_server(
     """Start or check the server behind a role."""
     server = run.experiment.server_of(role)
     if isinstance(server, ManagedServer):
-        name = getattr(run.experiment.roles, role).server
+        name = run.experiment.role(role).server
+        assert name is not None
         return await open_managed(stack, run, name, server, reporter)
     if isinstance(server, ScriptedServer):
         from hybridtune.scripted.server import scripted_server  # noqa: PLC0415 - brings aiohttp.web
@@ -202,12 +204,12 @@ async def check_attached(
     if server.api_key_env and not key:
         raise ConfigError(
             f"the environment variable {server.api_key_env} is not set",
-            where=f"roles.{role}.api_key_env",
+            where=f"{role_key(role)}.api_key_env",
             fix=f"export {server.api_key_env}=...",
         )
     base_url = server.base_url.rstrip("/")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    where = f"roles.{role}: {base_url}"
+    where = f"{role_key(role)}: {base_url}"
     try:
         timeout = aiohttp.ClientTimeout(total=20)
         async with http.get(f"{base_url}/models", headers=headers, timeout=timeout) as response:
@@ -232,13 +234,14 @@ async def check_attached(
     if model is None and status != 200:
         raise ServerError(
             f"{where}/models answered {status}: {error_text(text, key)} (is base_url right? it ends"
-            f" in /v1; an endpoint that lists no models needs roles.{role}.model)"
+            f" in /v1; an endpoint that lists no models needs {role_key(role)}.model)"
         )
     if model is None:
         raise ConfigError(
             f"the endpoint serves {len(names) or 'no listed'} models",
             where=where,
-            fix=f"name one: roles.{role}.model" + (f" ({', '.join(names[:5])})" if names else ""),
+            fix=f"name one: {role_key(role)}.model"
+            + (f" ({', '.join(names[:5])})" if names else ""),
         )
     replicas = tuple(address.rstrip("/") for address in server.replicas)
     return Endpoint("attached", base_url, model, server.limits, api_key=key, replicas=replicas)
@@ -263,7 +266,7 @@ def with_model(endpoint: Endpoint, model: str | None, role: str) -> Endpoint:
     if endpoint.kind == "managed" and model not in endpoint.identities:
         raise ConfigError(
             f"the server does not serve {model!r}",
-            where=f"roles.{role}.model",
+            where=f"{role_key(role)}.model",
             fix=f"it serves {', '.join(endpoint.identities)}",
         )
     return replace(endpoint, model=model)
