@@ -41,7 +41,7 @@ def difference(
         "mean_a": float(first.mean()) if n else math.nan,
         "mean_b": float(second.mean()) if n else math.nan,
         "difference": float(differences.mean()) if n else math.nan,
-        "sd": sd, "low": limits.low, "high": limits.high,
+        "sd": sd, "planning_sd": sd, "low": limits.low, "high": limits.high,
         "t_low": student.low, "t_high": student.high, "t": t.t, "df": t.df, "p_t": t.p,
         "p": p, "p_equivalence": equivalence_p(differences, settings.margin),
         "p_holm": math.nan, "p_equivalence_holm": math.nan,
@@ -68,5 +68,5 @@ def decide(family: list[dict[str, Any]], alpha: float) -> None:
     equivalence = holm([entry["p_equivalence"] for entry in family])
     for entry, p, p_equivalence in zip(family, adjusted, equivalence, strict=True):
         entry["p_holm"], entry["p_equivalence_holm"] = float(p), float(p_equivalence)
-        entry["mdd"] = minimum_detectable(entry["sd"], entry["n"], alpha / len(family))
+        entry["mdd"] = minimum_detectable(entry["planning_sd"], entry["n"], alpha / len(family))
         entry["verdict"] = verdict(entry["difference"], float(p), float(p_equivalence), alpha)

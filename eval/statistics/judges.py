@@ -29,11 +29,13 @@ class Crossed(NamedTuple):
     p: float
     p_equivalence: float
     df: float
+    error: float
+    """The standard error of the mean difference."""
     judge_sd: float
     """How much judges differ about the difference, beyond noise."""
 
 
-UNKNOWN = Crossed(*[math.nan] * 6)
+UNKNOWN = Crossed(*[math.nan] * 7)
 
 
 def mean_squares(table: Array) -> Squares:
@@ -76,6 +78,7 @@ def crossed(table: Array, alpha: float, margin: float) -> Crossed:
         float(2 * stats.t.sf(abs(middle) / error, df)),
         float(stats.t.sf((margin - abs(middle)) / error, df)),
         float(df),
+        error,
         math.sqrt(between / n),
     )
 
