@@ -1,6 +1,6 @@
 """What the statistics promise, by simulation: coverage, error rates and power of the shipped code.
 
-    python -m benchmarks.statistics [--studies 4000] [--workers 2]
+    python -m benchmarks.statistics [--studies 2000] [--workers 2]
 
 Writes `benchmarks/results/statistics.json`. A study is 50 scenarios and three variants scored on
 two dimensions: integers from 1 to 10 that share a scenario's difficulty, spread unequally by
@@ -35,7 +35,7 @@ from hybridtune.config.evaluation import EvaluationSettings
 LOW, HIGH, SCENARIOS = 1, 10, 50
 DIFFICULTY = 0.6
 """SD of what a scenario does to all variants alike."""
-SETTINGS = EvaluationSettings(resamples=2000)
+SETTINGS = EvaluationSettings(resamples=1000)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def simulate(studies: int, workers: int = 1, *, bca: bool = True) -> dict[str, A
 def main() -> None:
     """Run all simulations and write the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics", description=__doc__)
-    parser.add_argument("--studies", type=int, default=4000)
+    parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     began = time.monotonic()

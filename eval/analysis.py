@@ -15,6 +15,7 @@ from eval.cells import Cells, Material, failure_of, gather, load_material, varia
 from eval.claims import claims, consistency, notes
 from eval.consistency import Scale, spread, spread_contrasts
 from eval.contrasts import contrasts, pairs, silence
+from eval.served import identical_replies, prove_recorded
 from eval.statistics.components import components
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
@@ -69,12 +70,14 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
         words                {variant: {turns, mean, sd, median}} per counselor turn
+        identical_replies    [{a, b, n, same}]: conversations whose first replies are the same
         claims, notes        plain sentences: what can be said, and what to know beforehand
         consistency          the same about spread, reruns and failures
     """
     experiment = run.experiment
     rubric = domain.rubric(experiment.evaluation.rubric)
     material = load_material(run)
+    prove_recorded(run, material.conversations)
     cells = gather(material, run, list(rubric.dimensions))
     analysis: dict[str, Any] = jsonable(
         {
@@ -162,6 +165,7 @@ def compute(
         "missing": {name: missing_of(cells, name) for name in names},
         "conversations": {name: endings(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
+        "identical_replies": identical_replies(material.conversations),
     }
 
 

@@ -108,7 +108,7 @@ def spread_sentence(entry: Analysis, alpha: float) -> str:
 def notes(analysis: Analysis) -> list[str]:
     """What a reader must know before believing a number."""
     design, models = analysis["design"], analysis["models"]
-    lines = [*stand_ins(analysis), *sensitivity(analysis), *panel(analysis)]
+    lines = [*stand_ins(analysis), *twins(analysis), *sensitivity(analysis), *panel(analysis)]
     lines.append("The judge has not been calibrated against human ratings.")
     lines += family(models)
     if design["repeats"] == 1:
@@ -175,6 +175,16 @@ def stand_ins(analysis: Analysis) -> list[str]:
             " together, not what a real model learns."
         )
     return lines
+
+
+def twins(analysis: Analysis) -> list[str]:
+    """Variants that answer alike may be one model under two names."""
+    return [
+        f"{one['a']} and {one['b']} gave the same first reply in {one['same']} of {one['n']}"
+        " conversations: check that each is served with its own adapter."
+        for one in analysis["identical_replies"]
+        if 2 * one["same"] > one["n"]
+    ]
 
 
 def scripted_roles(analysis: Analysis) -> list[str]:
