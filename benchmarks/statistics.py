@@ -33,7 +33,7 @@ from eval.statistics.resampling import bca_interval
 from hybridtune.config.evaluation import EvaluationSettings
 
 LOW, HIGH, SCENARIOS = 1, 10, 50
-DIFFICULTY = 0.6
+DIFFICULTY = 0.5
 """SD of what a scenario does to all variants alike."""
 SETTINGS = EvaluationSettings(resamples=1000)
 
