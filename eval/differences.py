@@ -22,7 +22,7 @@ from eval.statistics.paired import (
 from eval.statistics.resampling import bootstrap_t_interval
 from hybridtune.config.evaluation import EvaluationSettings
 
-ENOUGH = 15
+ENOUGH = 20
 """From so many scenarios on the bootstrap's interval is used; Student's below."""
 
 
