@@ -6,6 +6,7 @@ package booktabs.
 """
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def latex(analysis: Analysis) -> str:
     )
 
 
-def table(caption: str, headings: list[str], rows: list[tuple[str, ...]]) -> list[str]:
+def table(caption: str, headings: list[str], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """One table's lines."""
     return [
         r"\begin{table}",
@@ -99,7 +100,7 @@ def table(caption: str, headings: list[str], rows: list[tuple[str, ...]]) -> lis
     ]
 
 
-def lines(rows: list[tuple[str, ...]]) -> list[str]:
+def lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as LaTeX writes them."""
     return [" & ".join(map(escaped, row)) + r" \\" for row in rows]
 
