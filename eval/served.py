@@ -106,7 +106,8 @@ def prove_recorded(run: Run, conversations: Iterable[Session]) -> None:
     for one in conversations:
         name = variant_of(one)
         identity = (one.provenance.get("counselor") or {}).get("identity") or {}
-        if name in trained and "model" in identity:  # told only by servers of our own
+        # An endpoint tells its address and a name; only a server of ours tells digests.
+        if name in trained and "model" in identity and "endpoint" not in identity:
             place = f"{run.eval / 'conversations.jsonl'}: {one.id}"
             prove_same(name, identity.get("adapter"), trained, place)
 

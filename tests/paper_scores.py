@@ -41,9 +41,9 @@ def paper_scores(sd: float, seed: int = 0) -> dict[str, dict[str, list[int]]]:
     return found
 
 
-def make_paper_run(path: Path, sd: float) -> Run:
+def make_paper_run(path: Path, sd: float, resamples: int = 400) -> Run:
     """A run folder with these scores, judged by one model that is not scripted."""
-    run = Run(path, make_experiment("remote", resamples=4000))
+    run = Run(path, make_experiment("remote", resamples=resamples))
     scores = paper_scores(sd)
     names = [f"s{number:02d}" for number in range(SCENARIOS)]
     conversations, judgments = [], []

@@ -180,6 +180,17 @@ def test_records_name_what_answers_under_the_variants_name():
     assert identity_of(client, "base") == {"model": "m"}
 
 
+def test_an_endpoint_that_tells_no_digests_is_not_refused(trained):
+    path, made = trained.eval / "conversations.jsonl", []
+    for one in read_jsonl(path, Session):
+        identity = identity_of(attached(Listing()), one.provenance["variant"])
+        assert identity["endpoint"]
+        counselor = {**one.provenance["counselor"], "identity": identity}
+        provenance = {**one.provenance, "counselor": counselor}
+        made.append(one.model_copy(update={"provenance": provenance}))
+    prove_recorded(trained, made)
+
+
 def test_variants_that_say_the_same_are_pointed_out(tmp_path, domain):
     run = make_run(tmp_path / "run", server="remote")
     assert not any("same first reply" in note for note in analyse(run, domain)["notes"])

@@ -1,6 +1,8 @@
 """The statistics against hand-made values, against scipy, and under simulation."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,3 +309,22 @@ def test_interval_coverage():
         low, high = t_interval(np.round(stream.normal(0.5, 1.2, 20) * 2) / 2)
         held += low <= 0.5 <= high
     assert held / 400 == pytest.approx(0.95, abs=0.033)
+
+
+def test_the_figures_in_the_documents_are_the_benchmarks_and_good_enough():
+    home = Path(__file__).parent.parent
+    told = (home / "docs" / "statistics.md").read_text(encoding="utf-8")
+    text = (home / "benchmarks" / "results" / "statistics.json").read_text(encoding="utf-8")
+    results = json.loads(text)["results"]
+    for name, found in results.items():
+        if name.startswith("coverage"):
+            assert 0.93 <= found["shipped"]["rate"] <= 0.97
+            rates = (found[one]["rate"] for one in ("shipped", "student", "bca"))
+            assert " | ".join(f"{100 * rate:.1f} %" for rate in rates) in told
+    for name in ("error_complete_null", "error_partial_null"):
+        assert results[name]["holm"]["rate"] <= 0.06
+        assert f"{100 * results[name]['holm']['rate']:.1f} % (uncorrected" in told
+    power = results["power_0.4"]
+    assert power["sign_flip"]["rate"] >= 0.6 > 0.25 > power["no_overlap"]["rate"]
+    for name in ("sign_flip", "no_overlap"):
+        assert f"{100 * power[name]['rate']:.1f} %" in told
