@@ -8,12 +8,14 @@ import asyncio
 import random
 from pathlib import Path
 
+from eval.leaks import HeldOut
+from eval.served import identity_of, prove_adapters, prove_served
 from hybridtune.chat.model import ChatModel
 from hybridtune.conversation import converse
 from hybridtune.domain import Domain
 from hybridtune.errors import CallError, DataError, StageError
 from hybridtune.progress import Reporter, Task
-from hybridtune.records import Scenario, Session, read_jsonl, write_jsonl
+from hybridtune.records import Scenario, Session, iter_jsonl, read_jsonl, write_jsonl
 from hybridtune.runs import Run
 from hybridtune.seeds import derive
 
@@ -24,11 +26,14 @@ async def simulate(
     """Hold every conversation; one that fails for good is written down with its reason.
 
     Raises:
-        DataError: no scenarios, or training sessions were written from one of them.
+        DataError: no scenarios, training sessions were written from one of them, or a variant is
+            not answered by its own adapter.
         StageError: more than a tenth of the conversations failed.
     """
     scenarios = choose_scenarios(run, domain)
     prove_disjoint(run, scenarios)
+    prove_adapters(run)
+    await prove_served(run, counselor)
     write_jsonl(run.eval / "scenarios.jsonl", scenarios)
     settings = run.experiment.evaluation
     cells = [
@@ -69,7 +74,11 @@ async def hold(
         "scenario": scenario.id,
         "repeat": repeat,
         "seed": seed,
-        "counselor": {**counselor.description, "name": variant},
+        "counselor": {
+            **counselor.description,
+            "name": variant,
+            "identity": identity_of(counselor, variant),
+        },
         "patient": patient.description,
     }
     session = Session(
@@ -140,21 +149,22 @@ def choose_scenarios(run: Run, domain: Domain) -> list[Scenario]:
 
 
 def prove_disjoint(run: Run, scenarios: list[Scenario]) -> None:
-    """Refuse to evaluate on a scenario that a training session was written from.
+    """Refuse to evaluate on a scenario that a training session was written from, or repeats.
 
     Raises:
         DataError: names the session and the scenario.
     """
     held_out = {squashed(scenario.scenario): scenario.id for scenario in scenarios}
-    path = run.generation / "synthetic.jsonl"
-    for session in read_jsonl(path, Session) if path.exists() else []:
-        twin = held_out.get(squashed(session.scenario or {}))
-        if twin is not None:
-            raise DataError(
-                f"session {session.id} was written from evaluation scenario {twin}",
-                where=str(path),
-                fix="remove it, or evaluate on other scenarios",
-            )
+    near = HeldOut(scenarios)
+    for path in (run.generation / "synthetic.jsonl", run.corpus / "real.jsonl"):
+        for session in iter_jsonl(path, Session) if path.exists() else []:
+            twin = held_out.get(squashed(session.scenario or {})) or near.seen_in(session)
+            if twin is not None:
+                raise DataError(
+                    f"session {session.id} was written from evaluation scenario {twin}",
+                    where=str(path),
+                    fix="remove it, or evaluate on other scenarios",
+                )
 
 
 def squashed(scenario: dict[str, object]) -> str:

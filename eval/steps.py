@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.analysis import analyse
+from eval.exports import write_exports
 from eval.judging import judge_all, rubrics_of
 from eval.pairwise import Pair, compare_all
 from eval.probes import probe_run
@@ -62,7 +63,7 @@ def conversations(run: Run, domain: Domain) -> Step:
         lambda: fingerprint(
             configuration,
             [*adapters, scenarios_file(run, domain), run.generation / "synthetic.jsonl"],
-            ["eval/simulate.py", *CALLING],
+            ["eval/simulate.py", "eval/leaks.py", "eval/served.py", *CALLING],
             domain=domain.digest,
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
@@ -155,13 +156,16 @@ def report(run: Run, domain: Domain) -> Step:
 
     def work(reporter: Reporter) -> None:
         with reporter.task("statistics and report"):
-            analyse(run, domain)
+            write_exports(analyse(run, domain), run.eval)
             write_report(run, domain)
 
     return Step(
         "eval:report",
         "eval",
         lambda: fingerprint(configuration, inputs, ["eval"], domain=domain.digest),
-        (run.eval / "analysis.json", run.eval / "report.html", run.eval / "figures"),
+        tuple(
+            run.eval / name
+            for name in ("analysis.json", "results.csv", "table.tex", "report.html", "figures")
+        ),
         work,
     )

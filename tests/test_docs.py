@@ -46,7 +46,7 @@ PRODUCED = (
     "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/*",
     "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
     "generation/report.html", "generation/DATASET_CARD.md", "report.html",
-    "variants/*", "eval/*.json*", "eval/report.html",
+    "variants/*", "eval/*.json*", "eval/report.html", "eval/results.csv", "eval/table.tex",
     "eval/figures/", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
     "my.yaml", "checks.yaml", "merged/*", "merge.json", "hybrid.gguf", "llama.cpp*",

@@ -231,6 +231,44 @@ def status(run: RunFolder) -> None:
 
 
 @app.command()
+def power(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run to learn the spread from; else it is assumed."),
+    ] = None,
+    sd_d: Annotated[
+        float | None, typer.Option("--sd-d", help="SD of paired differences, instead of a run.")
+    ] = None,
+    scenarios: Annotated[int, typer.Option(min=2, help="Scenarios that you plan.")] = 50,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Conversations per scenario and variant.")
+    ] = 1,
+    judges: Annotated[int, typer.Option(min=1, help="Judges.")] = 1,
+    samples: Annotated[int, typer.Option(min=1, help="Judgments per conversation and judge.")] = 1,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Error rate.")] = 0.05,
+    tests: Annotated[
+        int, typer.Option(min=1, help="Comparisons in the family, for the corrected column.")
+    ] = 6,
+) -> None:
+    """Print the smallest difference a plan can find, and the scenarios that a difference needs.
+
+    From the spread of a run that was evaluated (a pilot), from --sd-d, or from assumptions.
+    """
+    from hybridtune.cli.power import power as command  # noqa: PLC0415
+
+    command(
+        run,
+        sd_d=sd_d,
+        scenarios=scenarios,
+        repeats=repeats,
+        judges=judges,
+        samples=samples,
+        alpha=alpha,
+        tests=tests,
+    )
+
+
+@app.command()
 def serve(
     run: RunFolder,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 8000,
