@@ -1,6 +1,7 @@
 """The eval stage's numbers: three variants compared on the same scenarios, in one JSON document.
 
-Reads `eval/scenarios.jsonl`, `eval/conversations.jsonl`, `eval/judgments.jsonl`.
+Reads `eval/scenarios.jsonl`, `eval/overlap.json`, `eval/conversations.jsonl` and
+`eval/judgments.jsonl`.
 Writes `eval/analysis.json`; the table, the figures and the report read nothing else for numbers.
 """
 
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from eval.attempts import attempts
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
 from eval.claims import claims, notes
 from eval.contrasts import contrasts, pairs, spread, spread_contrasts
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, Rubric
-from hybridtune.records import Session, write_json
+from hybridtune.records import Session, read_json, write_json
 from hybridtune.runs import Run
 
 TOY = ("examples", "micro")
@@ -53,6 +55,11 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
                              contrasts: [{a, b, measure, ratio, low, high, p, p_failures}]}
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
+        simulation           {variant: {conversations, tries, thrown, again, invalid, reasons}}: a
+                             try is thrown away where the patient left its role
+        overlap              {run_of_words, limit_shared, scenarios, sources: {source: {sessions,
+                             sharing, share, scenarios_touched, most_shared, nearest: {session,
+                             scenario}}}}: how near training sessions come; null if not measured
         words                {variant: {turns, mean, sd, median}} per counselor turn
         claims, notes        plain sentences: what can be said, and what to know beforehand
     """
@@ -60,10 +67,12 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
     rubric = domain.rubric(experiment.evaluation.rubric)
     material = load_material(run)
     cells = gather(material, run, list(rubric.dimensions))
+    nearness = run.eval / "overlap.json"
     analysis: dict[str, Any] = jsonable(
         {
             **describe_experiment(experiment, domain.name, rubric, material),
             **compute(cells, material, experiment, rubric),
+            "overlap": read_json(nearness) if nearness.is_file() else None,
         }
     )
     analysis["claims"], analysis["notes"] = claims(analysis), notes(analysis)
@@ -131,6 +140,7 @@ def compute(
         },
         "missing": {name: missing_of(cells, name) for name in names},
         "conversations": {name: endings(by_variant[name]) for name in names},
+        "simulation": {name: attempts(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
     }
 

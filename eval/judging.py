@@ -6,6 +6,7 @@ conversation and nothing of where they come from. What cannot be judged is missi
 
 import asyncio
 
+from eval.cells import failure_of
 from hybridtune.chat.model import ChatModel
 from hybridtune.domain import Domain
 from hybridtune.errors import StageError
@@ -58,8 +59,8 @@ async def judge_one(
     """One reading of one conversation."""
     experiment = run.experiment
     rubric = domain.rubric(experiment.evaluation.rubric)
-    if "failed" in session.provenance:
-        verdict = Verdict(None, f"{NOT_ASKED}no conversation: {session.provenance['failed']}", None)
+    if reason := failure_of(session):
+        verdict = Verdict(None, f"{NOT_ASKED}no conversation: {reason}", None)
     elif not any(turn.strip() for turn in session.turns("assistant")):
         verdict = Verdict(None, f"{NOT_ASKED}the counselor said nothing", None)
     else:

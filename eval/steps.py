@@ -4,15 +4,28 @@ import asyncio
 
 from eval.analysis import analyse
 from eval.judging import judge_all
+from eval.overlap import training_files
 from eval.report import write_report
-from eval.simulate import scenarios_file, simulate
+from eval.simulate import simulate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
+from hybridtune.scenarios import scenarios_path
 from hybridtune.serving.models import open_models
 from hybridtune.steps import CALLING, Step, part, role_part
 from hybridtune.weights import model_digest
+
+SIMULATING = (
+    "eval/simulate.py",
+    "eval/disclosure.py",
+    "eval/consistency.py",
+    "eval/overlap.py",
+    "hybridtune/overlap.py",
+    "hybridtune/scenarios.py",
+    "hybridtune/scenario_table.py",
+)
+"""The code that decides who meets whom, and what counts as a conversation."""
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -24,7 +37,7 @@ def conversations(run: Run, domain: Domain) -> Step:
     """Every variant in every held-out scenario, the counselor's and patient's servers running."""
     experiment = run.experiment
     settings = experiment.evaluation.model_dump(
-        mode="json", include={"scenarios", "count", "repeats", "max_exchanges"}
+        mode="json", include={"scenarios", "count", "repeats", "max_exchanges", "resimulations"}
     )
     configuration = part(experiment, "model", "variants") | {
         "evaluation": settings,
@@ -43,12 +56,18 @@ def conversations(run: Run, domain: Domain) -> Step:
         "eval",
         lambda: fingerprint(
             configuration,
-            [*adapters, scenarios_file(run, domain), run.generation / "synthetic.jsonl"],
-            ["eval/simulate.py", *CALLING],
+            [
+                *adapters,
+                scenarios_path(domain, experiment.evaluation.scenarios),
+                *training_files(run),
+            ],
+            [*SIMULATING, *CALLING],
             domain=domain.digest,
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
-        (run.eval / "scenarios.jsonl", run.eval / "conversations.jsonl"),
+        tuple(
+            run.eval / name for name in ("scenarios.jsonl", "overlap.json", "conversations.jsonl")
+        ),
         lambda reporter: asyncio.run(work(reporter)),
     )
 
@@ -85,7 +104,7 @@ def judgments(run: Run, domain: Domain) -> Step:
 def report(run: Run, domain: Domain) -> Step:
     """Statistics, figures and the page."""
     names = ("scenarios", "conversations", "judgments")
-    inputs = [run.eval / f"{name}.jsonl" for name in names]
+    inputs = [*(run.eval / f"{name}.jsonl" for name in names), run.eval / "overlap.json"]
     configuration = part(run.experiment, "evaluation", "variants", "roles", "servers", "model")
 
     def work(reporter: Reporter) -> None:

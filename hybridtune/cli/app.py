@@ -19,6 +19,7 @@ from hybridtune.cli.options import (
     RunFolder,
     one_of,
 )
+from hybridtune.cli.scenarios_app import scenarios_app
 from hybridtune.ending import ending
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 
 app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(scenarios_app, name="scenarios")
 
 
 @app.callback(invoke_without_command=True)
