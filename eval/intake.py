@@ -6,13 +6,13 @@ forms are read from the user's copy. How a form's lines fill persona and scenari
 `intake_forms.yaml`. A form says less than a persona needs; what is drawn is named in provenance.
 """
 
-import json
 import random
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from eval.jsonfiles import entries
 from hybridtune.config.base import Settings
 from hybridtune.domain import Domain, load_settings
 from hybridtune.errors import DataError
@@ -23,7 +23,6 @@ from hybridtune.seeds import derive
 
 LINE = re.compile(r"^(?P<name>[A-Z][A-Za-z /]+):[ \t]*(?P<value>[^\n]*)$", re.MULTILINE)
 SECTION = re.compile(r"^\s*\d+\.\s*(?P<title>[^\n:(]+)[^\n]*$", re.MULTILINE)
-DECODER = json.JSONDecoder()
 
 
 class AgeLine(Settings):
@@ -69,11 +68,8 @@ def read_forms(path: Path, domain: Domain, seed: int, attitude: str | None) -> I
     forms: dict[str, list[tuple[int, str]]] = {}
     for line, entry in entries(path):
         client = entry.get("AI_client") if isinstance(entry, dict) else None
-        form, its = (
-            (client.get("intake_form"), client.get("attitude"))
-            if isinstance(client, dict)
-            else (None, None)
-        )
+        client = client if isinstance(client, dict) else {}
+        form, its = client.get("intake_form"), client.get("attitude")
         if not isinstance(form, str) or its not in told.attitudes:
             yield line, DataError(
                 "no AI_client with an intake_form and a known attitude", where=f"{path}:{line}",
@@ -88,47 +84,24 @@ def read_forms(path: Path, domain: Domain, seed: int, attitude: str | None) -> I
             yield line, scenario_of(form, its, number, told, domain, seed, f"{path}:{line}")
 
 
-def entries(path: Path) -> Iterator[tuple[int, Any]]:
-    """The entries of a JSON list with the lines that they begin on."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError("not UTF-8 text", where=str(path)) from None
-    at = len(text) - len(text.lstrip())
-    if not text.startswith("[", at):
-        raise DataError("not a JSON list", where=f"{path}:1", fix="see docs/evaluation.md")
-    while True:
-        at += 1 + len(text[at + 1 :]) - len(text[at + 1 :].lstrip())
-        if text.startswith("]", at):
-            return
-        line = text.count("\n", 0, at) + 1
-        try:
-            entry, at = DECODER.raw_decode(text, at)
-        except json.JSONDecodeError as error:
-            raise DataError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}") from None
-        yield line, entry
-        at += len(text[at:]) - len(text[at:].lstrip())
-        if not text.startswith((",", "]"), at):
-            raise DataError("not JSON: no comma", where=f"{path}:{text.count(chr(10), 0, at) + 1}")
-        if text.startswith("]", at):
-            return
-
-
 def scenario_of(
     form: str, attitude: str, number: int, told: IntakeSettings, domain: Domain, seed: int,
     where: str,
 ) -> Scenario | DataError:  # fmt: skip
     """One form as a scenario, or what it lacks."""
     head, sections = parsed(form)
-    wanted = {*(line for lines in told.persona.values() for line in lines), told.age.line}
-    lacking = [name for name in sorted(wanted) if name not in head]
-    lacking += [name for name in (*told.story, told.summary) if name not in sections]
+    lacking = [lines[0] for lines in told.persona.values() if not any(map(head.get, lines))]
+    lacking += [told.age.line] if not head.get(told.age.line) else []
+    lacking += [name for name in (*told.story, told.summary) if not sections.get(name)]
     if lacking:
         return DataError(f"the form has no {lacking[0]!r}", where=where, fix="mend the form")
     axes = domain.words("taxonomy/axes")
     rng = random.Random(derive(seed, "intake", form))
     persona = {
-        **{name: ". ".join(head[line] for line in lines) for name, lines in told.persona.items()},
+        **{
+            name: ". ".join(head[line] for line in lines if head.get(line))
+            for name, lines in told.persona.items()
+        },
         told.age.property: band(head[told.age.line], axes.get(told.age.property, ())),
         told.attitude: told.attitudes[attitude],
         **{name: rng.choice(list(axes[name])) for name in told.drawn},

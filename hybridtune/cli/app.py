@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
+from hybridtune.cli.eval_app import eval_app
 from hybridtune.cli.options import (
     ENGINES,
     EXPORTS,
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(eval_app, name="eval")
 
 
 @app.callback(invoke_without_command=True)
