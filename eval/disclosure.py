@@ -7,6 +7,7 @@ at once. The plan depends on scenario, persona and seed alone, so every variant 
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -71,16 +72,22 @@ class Plan:
         return self.parts[before : self.count(exchange)]
 
 
+@cache
+def disclosure_of(domain: Domain) -> Disclosure | None:
+    """The pack's `disclosure.yaml`, or None where it has none."""
+    path = domain.path / "disclosure.yaml"
+    return load_settings(path, Disclosure) if path.is_file() else None
+
+
 def plan_of(domain: Domain, scenario: Scenario, seed: int) -> Plan | None:
     """The plan of a scenario, or None where the pack has no `disclosure.yaml`.
 
     Raises:
         DomainError: the file does not fit.
     """
-    path = domain.path / "disclosure.yaml"
-    if not path.is_file():
+    told = disclosure_of(domain)
+    if told is None:
         return None
-    told = load_settings(path, Disclosure)
     trait = str(scenario.persona.get(told.trait, "")).lower()
     fitting = (
         name for name, one in told.attitudes.items() if any(cue in trait for cue in one.cues)

@@ -53,10 +53,11 @@ def rows_of(path: Path, domain: Domain, form: str, seed: int, attitude: str | No
 
 def alike(scenarios: list[Scenario]) -> list[tuple[str, str]]:
     """Pairs of scenarios that share long runs of words: a comparison takes each for a draw anew."""
-    pairs = []
+    others, pairs = HeldOut(scenarios), []
     for number, scenario in enumerate(scenarios):
-        others = HeldOut(scenarios[:number])
-        if near := others.too_close(scenario.scenario):
+        shared = others.shared([scenario.scenario])
+        earlier = {which: count for which, count in shared.items() if which < number}
+        if near := others.nearest(earlier):
             pairs.append((near, scenario.id))
     return pairs
 

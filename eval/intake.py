@@ -115,7 +115,11 @@ def scenario_of(
             "scenario": " ".join(sections[name] for name in told.story),
             **{name: [] for name in told.empty},
         },
-        provenance={"source": "intake form", "place": where, "drawn": list(told.drawn)},
+        provenance={
+            "source": "intake form",
+            "place": where.rpartition("/")[2],
+            "drawn": list(told.drawn),
+        },
     )
 
 

@@ -129,7 +129,7 @@ async def test_training_on_an_evaluation_scenario_is_refused(
         },
     )
     write_jsonl(run.generation / "synthetic.jsonl", [copied])
-    with pytest.raises(DataError, match="synthetic-1 was written from evaluation scenario"):
+    with pytest.raises(DataError, match="synthetic-1 comes too near to evaluation scenario"):
         await simulate(run, domain, Fake(), Fake("I worry."), silent())
 
 
