@@ -47,7 +47,7 @@ PRODUCED = (
     "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
     "generation/report.html", "generation/DATASET_CARD.md", "report.html",
     "variants/*", "eval/*.json*", "eval/report.html",
-    "eval/figures/", "replay/*.json*", "scenarios.jsonl", "my-scenarios.csv", "talks.jsonl",
+    "eval/figures/", "replay/*.json*", "scenarios.jsonl", "mine.csv", "talks.jsonl",
     "evaluation.json", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
     "training.json", ".venv/*", "data/transcripts*", "real.*jsonl", "sessions.jsonl",
     "my.yaml", "checks.yaml",
