@@ -58,6 +58,9 @@ def test_every_prompt_renders_strictly(name: str) -> None:
         "attribution": {"lines": [{"number": 1, "text": "Hi.", "change": False}]},
         "compare": {"rubric": rubric, "first": "Client: a", "second": "Client: b"},
     }  # fmt: skip
+    if (domain.path / "disclosure.yaml").is_file():
+        parts = [{"kind": "story", "text": "I {{ fret }}."}]
+        values["release"] = {"parts": parts, "left": 2, "exchange": 0}
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
