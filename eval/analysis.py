@@ -1,6 +1,7 @@
 """The eval stage's numbers: three variants compared on the same scenarios, in one JSON document.
 
-Reads `eval/scenarios.jsonl`, `eval/conversations.jsonl`, `eval/judgments.jsonl`.
+Reads `eval/scenarios.jsonl`, `eval/overlap.json`, `eval/conversations.jsonl` and
+`eval/judgments.jsonl`.
 Writes `eval/analysis.json`; the table, the figures and the report read nothing else for numbers.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.attempts import attempts
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
 from eval.claims import claims, consistency, notes
 from eval.consistency import Scale, spread, spread_contrasts
@@ -24,7 +26,7 @@ from eval.statistics.components import components
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, Rubric
-from hybridtune.records import Session, write_json
+from hybridtune.records import Session, read_json, write_json
 from hybridtune.runs import Run
 
 TOY = ("examples", "micro")
@@ -73,6 +75,11 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
                              p_failures}]}, ceiling_ratio: the ratio that the means alone give
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
+        simulation           {variant: {conversations, tries, thrown, again, invalid, reasons}}: a
+                             try is thrown away where the patient left its role
+        overlap              {run_of_words, limit_shared, scenarios, sources: {source: {sessions,
+                             sharing, share, scenarios_touched, most_shared, nearest: {session,
+                             scenario}}}}: how near training sessions come; null if not measured
         words                {variant: {turns, mean, sd, median}} per counselor turn
         indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
                              without a judge, no scores
@@ -88,6 +95,7 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
     material = load_material(run)
     prove_recorded(run, material.conversations)
     cells = gather(material, run, list(rubric.dimensions))
+    nearness = run.eval / "overlap.json"
     analysis: dict[str, Any] = jsonable(
         {
             **describe_experiment(experiment, domain.name, rubric, material),
@@ -97,6 +105,7 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
             ),
             "further_rubrics": further_rubrics(run, domain),
             "comparisons": analyse_pairs(run),
+            "overlap": read_json(nearness) if nearness.is_file() else None,
         }
     )
     analysis["judge_quality"] = judge_quality(run, analysis["models"]["judge"])
@@ -179,6 +188,7 @@ def compute(
         "judges": cells.readings.judges,
         "missing": {name: missing_of(cells, name) for name in names},
         "conversations": {name: endings(by_variant[name]) for name in names},
+        "simulation": {name: attempts(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
         "identical_replies": identical_replies(material.conversations),
     }

@@ -8,9 +8,9 @@ import pytest
 from fabricated import make_domain, make_run
 
 from eval.analysis import analyse
-from eval.leaks import HeldOut
+from eval.overlap import overlap
 from eval.served import identity_of, prove_adapters, prove_recorded, prove_served
-from eval.simulate import choose_scenarios, prove_disjoint
+from eval.simulate import choose_scenarios
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.config.servers import Limits
@@ -221,22 +221,12 @@ def session(source: str, *, told: str = "", spoken: str = "") -> Session:
     )
 
 
-def test_a_scenario_with_a_few_words_changed_is_still_seen():
-    near = WORDS.replace("merger", "takeover").replace("manager", "boss").upper()
-    held_out = HeldOut([scenario()])
-    assert held_out.seen_in(session("x", told=near)) == "held-1"
-    assert held_out.seen_in(session("x", spoken=f"Well, {near}")) == "held-1"
-    other = "Since her team was halved she fears for her job and lies awake at night, rehearsing."
-    assert held_out.seen_in(session("x", told=other)) is None
-    assert HeldOut([scenario("Too short.")]).seen_in(session("x", told="Too short.")) is None
-
-
-@pytest.mark.parametrize("file", ["generation/synthetic.jsonl", "corpus/real.jsonl"])
+@pytest.mark.parametrize("file", ["generation/synthetic.jsonl", "variants/real/dataset.jsonl"])
 def test_a_leaked_scenario_stops_the_evaluation(tmp_path, file):
     run = Run(tmp_path, make_run(tmp_path / "made").experiment)
     scenarios = choose_scenarios(run, load_domain("therapy"))
     text = str(scenarios[3].scenario["scenario"])
     leaked = text.replace(" and ", " plus ", 1)
     write_jsonl(tmp_path / file, [session("fine", told="x"), session("leaked", told=leaked)])
-    with pytest.raises(DataError, match=f"leaked-1 was written from .* {scenarios[3].id}"):
-        prove_disjoint(run, scenarios)
+    with pytest.raises(DataError, match=f"leaked-1 comes too near to .* {scenarios[3].id}"):
+        overlap(run, scenarios)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
+from hybridtune.cli.eval_app import eval_app
 from hybridtune.cli.judge_app import judge_app
 from hybridtune.cli.options import (
     ENGINES,
@@ -20,6 +21,7 @@ from hybridtune.cli.options import (
     RunFolder,
     one_of,
 )
+from hybridtune.cli.scenarios_app import scenarios_app
 from hybridtune.cli.train_app import train_app
 from hybridtune.ending import ending
 
@@ -39,6 +41,8 @@ app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(train_app, name="train")
 app.add_typer(judge_app, name="judge")
+app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(eval_app, name="eval")
 
 
 @app.callback(invoke_without_command=True)
