@@ -135,7 +135,7 @@ def why_withheld(cells: Cells, entry: dict[str, Any], alpha: float) -> str | Non
 
 
 def silence(entries: list[dict[str, Any]], why: str) -> None:
-    """Take back every word that concludes something; that nothing is resolved may stand."""
+    """Take back every verdict; the numbers stay."""
     for entry in entries:
-        if entry["verdict"] not in (None, "inconclusive"):
+        if entry["verdict"] is not None:
             entry["verdict"], entry["withheld"] = None, why
