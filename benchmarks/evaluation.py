@@ -1,6 +1,6 @@
 """What our simulation costs over the server alone, and one multi-LoRA server against three in turn.
 
-    python -m benchmarks.evaluation [--scenarios 50] [--exchanges 4] [--rounds 2]
+    python -m benchmarks.evaluation [--scenarios 50] [--exchanges 4] [--rounds 2] [--part NAME]
 
 Writes `benchmarks/results/evaluation.json`. The micro model and two untrained adapters on a CPU; a
 patient that answers at once, so that the counselor's server is all there is to wait for.
@@ -51,6 +51,8 @@ from hybridtune.serving.models import served_by
 from hybridtune.serving.process import free_port, running_server
 
 HOME = Path(__file__).parent.parent
+WARM_UP = 4
+"""Scenarios of the round that does not count."""
 VLLM_BENCH = """
 import argparse, sys
 from vllm.benchmarks.serve import add_cli_args, main
@@ -226,7 +228,8 @@ async def against_the_server(folder: Path, arguments: argparse.Namespace) -> dic
     rounds = []
     async with served(first, served_by(first, server)) as address:
         for number in range(arguments.rounds + 1):
-            run = prepare(folder / str(number), arguments.scenarios, arguments.exchanges, number)
+            few = arguments.scenarios if number else WARM_UP  # the first warms the server up
+            run = prepare(folder / str(number), few, arguments.exchanges, number)
             await forget(address)
             ours = await simulation(run, domain, address)
             await forget(address)
@@ -234,7 +237,7 @@ async def against_the_server(folder: Path, arguments: argparse.Namespace) -> dic
             print(f"round {number}: {ours} against {alone}", flush=True)
             rounds.append({"simulation": ours, "bare": alone})
         bench = await vllm_bench(run, address, limits.max_concurrency, folder)
-    kept = rounds[1:]  # the first warms the server up
+    kept = rounds[1:]
     ours = [each["simulation"]["output_tokens_per_s"] for each in kept]
     alone = [each["bare"]["output_tokens_per_s"] for each in kept]
     result = {
@@ -285,32 +288,40 @@ async def some_variants(
         await simulation(run, domain, address)
 
 
+PARTS = {"server": against_the_server, "servers": one_against_three}
+
+
 def main() -> None:
     """Measure, print and keep the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenarios", type=int, default=50)
     parser.add_argument("--exchanges", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--part", choices=PARTS, help="run one part; the other's result is kept")
     arguments = parser.parse_args()
-    load = os.getloadavg()[0]
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
+    path = HOME / "benchmarks/results/evaluation.json"
+    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     try:
-        server = asyncio.run(against_the_server(folder / "server", arguments))
-        servers = asyncio.run(one_against_three(folder / "servers", arguments))
+        for name, part in PARTS.items():
+            if arguments.part in (None, name):
+                load = os.getloadavg()[0]
+                found = asyncio.run(part(folder / name, arguments))
+                result[name] = circumstances(load) | found
+                path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     finally:
         shutil.rmtree(folder)
-    result = {
+    print(json.dumps(result, indent=2))
+
+
+def circumstances(load: float) -> dict[str, Any]:
+    """What was run, on what, beside how much else."""
+    return {
         "command": " ".join(["python -m benchmarks.evaluation", *sys.argv[1:]]),
         "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
-        "load_average_before": round(load, 1),
-        "load_average_after": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        "against_the_server": server,
-        "one_server_against_three": servers,
+        "load_average": [round(load, 1), round(os.getloadavg()[0], 1)],
     }
-    path = HOME / "benchmarks/results/evaluation.json"
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

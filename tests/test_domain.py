@@ -69,6 +69,8 @@ def test_every_prompt_renders_strictly(name: str) -> None:
             values[other.prompt] = {"rubric": other, "transcript": "Client: I'm <here>"}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
+    released = rendered.pop("release", "I {{ fret }}.")
+    assert "I {{ fret }}." in released
     assert all(len(text) > 300 for text in rendered.values())
     assert "a {{ theme }}" in rendered["persona"]
     assert "Client: I'm <here>" in rendered["judge"]
