@@ -34,14 +34,15 @@ def sight(
     parts = widest(found) if found else ASSUMED
     couples = len(experiment.variants) * (len(experiment.variants) - 1) // 2
     tests = max(couples * dimensions, 1)
+    judges = len(experiment.judges())
     one, corrected = (
-        detectable(parts, scenarios, settings.repeats, 1, settings.judge_samples, alpha=level)
+        detectable(parts, scenarios, settings.repeats, judges, settings.judge_samples, alpha=level)
         for level in (settings.alpha, settings.alpha / tests)
     )
-    spread = sd_of_differences(parts, settings.repeats, 1, settings.judge_samples)
+    spread = sd_of_differences(parts, settings.repeats, judges, settings.judge_samples)
     source = "of this run's last evaluation" if found else "assumed; see hybridtune power"
     return [
-        f"{scenarios} scenarios x {settings.repeats} conversation(s) x {settings.judge_samples}"
-        f" judgment(s): finds true differences from {one:.2f} points on, from {corrected:.2f} in a"
+        f"{scenarios} scenarios x {settings.repeats} conversation(s) x {judges} judge(s) x"
+        f" {settings.judge_samples} judgment(s): finds true differences from {one:.2f} points on, from {corrected:.2f} in a"
         f" family of {tests} tests (80 % power, paired SD {spread:.2f} {source})"
     ]
