@@ -43,6 +43,6 @@ def sight(
     source = "of this run's last evaluation" if found else "assumed; see hybridtune power"
     return [
         f"{scenarios} scenarios x {settings.repeats} conversation(s) x {judges} judge(s) x"
-        f" {settings.judge_samples} judgment(s): finds true differences from {one:.2f} points on, from {corrected:.2f} in a"
-        f" family of {tests} tests (80 % power, paired SD {spread:.2f} {source})"
+        f" {settings.judge_samples} judgment(s): finds true differences from {one:.2f} points on,"
+        f" from {corrected:.2f} in a family of {tests} tests (80 % power, paired SD {spread:.2f} {source})"
     ]
