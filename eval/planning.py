@@ -44,5 +44,6 @@ def sight(
     return [
         f"{scenarios} scenarios x {settings.repeats} conversation(s) x {judges} judge(s) x"
         f" {settings.judge_samples} judgment(s): finds true differences from {one:.2f} points on,"
-        f" from {corrected:.2f} in a family of {tests} tests (80 % power, paired SD {spread:.2f} {source})"
+        f" from {corrected:.2f} in a family of {tests} tests"
+        f" (80 % power, paired SD {spread:.2f} {source})"
     ]
