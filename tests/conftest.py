@@ -20,6 +20,7 @@ SHARED = frozenset({"demo_run", "overrides", "slow_scripted"})
 LONG = ("vllm", "slow")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests, and begin with the groups that take longest."""
     groups: dict[str, list[pytest.Item]] = {}
