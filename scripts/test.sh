@@ -10,6 +10,6 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 bash "$root/scripts/setup.sh" --dev
 cd "$root"
 if (($# == 0)); then
-  set -- --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+  set -- --numprocesses 2 --dist loadscope --no-loadscope-reorder
 fi
 exec .venv/bin/python -m pytest "$@"

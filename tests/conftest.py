@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from demo_command import HOME, small_demo
@@ -16,24 +17,36 @@ from demo_command import HOME, small_demo
 from hybridtune.manifest import digest
 from hybridtune.serving.process import free_port
 
-SHARED = frozenset({"demo_run", "overrides", "slow_scripted"})
+DEMO = frozenset({"test_interrupted.py", "test_main_job.py"})
 LONG = ("vllm", "slow")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests, and begin with the groups that take longest."""
-    groups: dict[str, list[pytest.Item]] = {}
+    """Begin with the files that take longest."""
+    files: dict[Path, list[pytest.Item]] = {}
     for item in items:
-        names = frozenset(getattr(item, "fixturenames", ()))
-        group = "demo" if names & SHARED else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-        groups.setdefault(group, []).append(item)
+        files.setdefault(item.path, []).append(item)
 
-    def long(tests: list[pytest.Item]) -> tuple[bool, ...]:
+    def quick(tests: list[pytest.Item]) -> tuple[bool, ...]:
         return tuple(not any(test.get_closest_marker(name) for test in tests) for name in LONG)
 
-    items[:] = [item for group in sorted(groups.values(), key=long) for item in group]
+    items[:] = [item for tests in sorted(files.values(), key=quick) for item in tests]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out by file, with those that look at the demo's run as one file.
+
+    Marks would say the same, but pytest-xdist 3.8 does not see them under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            name = nodeid.partition("::")[0].rpartition("/")[2]
+            return "demo" if name in DEMO else name
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
