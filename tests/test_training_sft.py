@@ -213,7 +213,7 @@ def test_what_chose_the_step_is_told_by_its_name(tmp_path):
         ("loss", "held-out loss"),
         ("eval_mean_token_accuracy", "mean_token_accuracy"),
     ):
-        run, _ = make_run(tmp_path / name, sft={"metric_for_best_model": metric})
+        run, _ = make_run(tmp_path / metric, sft={"metric_for_best_model": metric})
         assert best_by(sft_config(run.experiment, tmp_path)) == name
 
 
