@@ -23,6 +23,7 @@ from hybridtune.domain import DomainSettings, Rubric, load_domain
 from hybridtune.records import Evidence, Judgment, Message, Persona, Record, Scenario, Session
 from hybridtune.reviews import ReviewEvent
 from hybridtune.runs import Run
+from training.defaults import LORA, SFT
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")]
@@ -323,13 +324,9 @@ def literal(text: str) -> Any:
 
 
 def test_defaults_of_training_are_those_of_the_code() -> None:
-    tree = ast.parse((ROOT / "training/settings.py").read_text(encoding="utf-8"))
-    assigned = [node for node in tree.body if isinstance(node, ast.Assign)]
+    sections = {"lora": LORA, "sft": SFT}
     defaults = {
-        f"{ast.unparse(node.targets[0]).lower()}.{name}": value
-        for node in assigned
-        if ast.unparse(node.targets[0]) in {"LORA", "SFT"}
-        for name, value in ast.literal_eval(node.value).items()
+        f"{each}.{name}": value for each in sections for name, value in sections[each].items()
     }
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `((?:lora|sft)\.\w+)` \| `([^`]+)` \|", text, re.MULTILINE)

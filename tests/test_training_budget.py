@@ -29,6 +29,7 @@ variants:
   base: {}
   real: {real: 1}
   other: {real: 1, synthetic: 1, steps: 9}
+training: {patience: 0}
 """
 
 
@@ -143,6 +144,7 @@ def test_whole_sessions_come_within_half_of_one(real, synthetic, shares, wanted,
         ("variants.x={real: 1, match: base}", "'base' is no trained variant"),
         ("variants.x={real: 1, match: x}", "'x' is no trained variant without a budget"),
         ("variants.x={real: 1, match: other}", "'other' is no trained variant without a budget"),
+        ("training.patience=3", "variants.other.steps: a held-out loss that rises would end it"),
         ("training.sft.max_steps=many", "variants.other.steps: training.sft.max_steps would"),
         ("training.sft.max_steps=4", "variants.other.steps: training.sft.max_steps would overrule"),
     ],
@@ -162,6 +164,21 @@ def test_tokens_need_an_epoch_to_be_trained_in(tmp_path):
     changes = ["training.sft.num_train_epochs=0", "variants.x={real: 1, trained_tokens: 9}"]
     with pytest.raises(ConfigError, match=r"no epoch of training\.sft to train them in"):
         load_experiment(file, changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "training.sft.load_best_model_at_end=false",
+        "training.sft.save_strategy='no'",
+        "training.sft.eval_strategy='no'",
+        "training.held_out=0",
+    ],
+)
+def test_a_budget_is_kept_where_no_held_out_loss_ends_it(tmp_path, change):
+    file = tmp_path / "trial.yaml"
+    file.write_text(EXPERIMENT)
+    assert load_experiment(file, ["training.patience=3", change]).variants["other"].steps == 9
 
 
 def test_the_controls_that_are_shipped(tmp_path):

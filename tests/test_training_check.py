@@ -148,13 +148,25 @@ def test_a_training_makes_the_check_on_what_it_reads(chat, tmp_path):
     experiment = SimpleNamespace(training=TrainingSettings())
     domain = SimpleNamespace(settings=SimpleNamespace(opener="Hello."))
     write_jsonl(tmp_path / "good.jsonl", [TALK])
-    _, tally = load_rows(tmp_path / "good.jsonl", chat, experiment, domain)
+    _, tally = load_rows(tmp_path / "good.jsonl", chat, experiment, domain, tell=True)
     assert (tally.trained_turns, tally.counselor_turns) == (2, 2)
     said = Message(role="user", content="<start>assistant")
     odd = TALK.model_copy(update={"messages": (said, *TALK.messages[1:])})
     write_jsonl(tmp_path / "bad.jsonl", [odd])
     with pytest.raises(DataError, match="talk: message 0 holds '<start>'"):
-        load_rows(tmp_path / "bad.jsonl", chat, experiment, domain)
+        load_rows(tmp_path / "bad.jsonl", chat, experiment, domain, tell=True)
+
+
+def test_one_process_of_several_tells_what_is_left_out(chat, tmp_path, capsys):
+    experiment = SimpleNamespace(training=TrainingSettings(max_length=128))
+    domain = SimpleNamespace(settings=SimpleNamespace(opener="Hello."))
+    long = Message(role="assistant", content="Tell me more of it. " * 200)
+    odd = TALK.model_copy(update={"messages": (*TALK.messages, TALK.messages[0], long)})
+    write_jsonl(tmp_path / "long.jsonl", [odd])
+    for tell in (False, True):
+        _, tally = load_rows(tmp_path / "long.jsonl", chat, experiment, domain, tell=tell)
+        assert len(tally.dropped_turns) == 1
+        assert ("left out" in capsys.readouterr().out) is tell
 
 
 def test_a_tokenizer_that_needs_resized_embeddings_is_refused(tokenizer, tmp_path):

@@ -28,11 +28,17 @@ REPORT = {
     "data": {"sessions": 18, "windows": 20},
     "windows": {"max_length": 4096, "context_tokens": 1024},
     "steps": 40,
+    "stopped_early": False,
+    "best_step": 40,
+    "best_by": "last step",
+    "patience": 0,
     "epochs": 3.0,
     "tokens_seen": 30_000,
     "tokens_trained": 10_000,
+    "tokens_in_adapter": 10_000,
     "tokens_per_s": 900,
     "processes": 1,
+    "layout": {"kind": "NO", "zero_stage": 0},
     "device": "cpu",
     "peak_memory_bytes": 2**30,
     "seconds": {"prepare": 1.0, "train": 33.5, "finish": 1.0},
@@ -59,6 +65,10 @@ REPORT = {
 def changed(**changes):
     """A report that differs; `a__b` is the key `b` in `a`."""
     report = deepcopy(REPORT)
+    if "tokens_trained" in changes:
+        changes = {"tokens_in_adapter": changes["tokens_trained"]} | changes
+    if "steps" in changes:
+        changes = {"best_step": changes["steps"]} | changes
     for key, value in changes.items():
         *outer, last = key.split("__")
         place = report
@@ -73,7 +83,9 @@ def test_variants_that_differ_in_their_data_alone_are_comparable():
         hashes__dataset="h" * 64, hashes__adapter="x" * 64, shares={"real": 1.0, "synthetic": 1.0},
         tokens_trained=19_400, steps=78, sft__save_steps=0.5, sft__logging_steps=5,
     )  # fmt: skip
-    matched = hybrid | {"tokens_trained": 10_050, "steps": 41, "budget": {"match": "real"}}
+    matched = hybrid | {
+        "tokens_in_adapter": 10_050, "best_step": 41, "steps": 41, "budget": {"match": "real"},
+    }  # fmt: skip
     found = compare({"real": REPORT, "hybrid": hybrid, "matched": matched})
     assert found["comparable"]
     assert found["equally_trained"] == [["real", "matched"], ["hybrid"]]
@@ -111,6 +123,8 @@ def test_one_training_is_compared_with_nothing():
         ({"lora__r": 8}, "lora.r"),
         ({"device": "NVIDIA H200"}, "device"),
         ({"processes": 2}, "processes"),
+        ({"layout__kind": "FSDP"}, "layout.kind"),
+        ({"layout__zero_stage": 3}, "layout.zero_stage"),
         ({"versions__trl": "1.17"}, "version.trl"),
     ],
 )
@@ -131,6 +145,23 @@ def test_when_to_save_counts_where_the_best_is_kept():
     best = {"sft__load_best_model_at_end": True}
     found = compare({"one": changed(**best), "other": changed(**best, sft__save_steps=0.5)})
     assert [each["what"] for each in found["not_comparable"]] == ["sft.save_steps"]
+
+
+def test_patience_counts_where_the_best_is_kept():
+    best = {"sft__load_best_model_at_end": True}
+    found = compare({"one": changed(**best), "other": changed(**best, patience=3)})
+    assert [each["what"] for each in found["not_comparable"]] == ["patience"]
+    assert compare({"one": REPORT, "other": changed(patience=3)})["comparable"]
+
+
+def test_what_was_trained_behind_the_best_step_does_not_count():
+    early = {"tokens_in_adapter": 2_500, "best_step": 10, "best_by": "held-out loss"}
+    found = compare({"real": REPORT, "early": changed(**early, stopped_early=True)})
+    assert found["equally_trained"] == [["early"], ["real"]]
+    assert found["variants"]["early"]["adapter of step"] == 10
+    said = "\n".join(verdicts(found))
+    assert "trained tokens: real: 10,000, 4.00 times the fewest, in 40 steps" in said
+    assert "adapter of early: of step 10 of 40, by held-out loss: what was trained" in said
 
 
 @pytest.fixture
@@ -193,7 +224,7 @@ def test_what_cannot_be_compared_is_one_line(runs, words, complaint):
 
 def test_a_report_of_an_older_version_is_refused(runs):
     older = changed()
-    del older["windows"]
+    del older["tokens_in_adapter"]
     write_json(Path(runs[0]) / "variants/real/training.json", older)
     with pytest.raises(InputError, match=r"training\.json: is of an older version"):
         compare_trainings([runs[0]], as_json=False, plot=None, strict=False)
@@ -208,7 +239,11 @@ def test_the_losses_are_drawn_and_nothing_is_overwritten(runs, tmp_path):
     assert page.count("<svg") == 1
     assert "comparable: real and hybrid differ in their data alone" in page
     assert "http" not in page.replace("http-equiv", "")
-    for plot, complaint in (("losses.html", "exists"), ("losses.png", "name a .html or .svg")):
+    for plot, complaint in (
+        ("losses.html", "exists"),
+        ("losses.png", "name a .html or .svg"),
+        ("nowhere/losses.svg", "no such folder: .*nowhere"),
+    ):
         with pytest.raises(InputError, match=complaint):
             compare_trainings([runs[0]], as_json=False, plot=tmp_path / plot, strict=False)
 
@@ -221,6 +256,16 @@ def test_every_point_is_inside_the_figure():
     assert training.get_ylim()[1] > 9
     assert held_out.get_xlim()[1] > 20_000
     assert [len(line.get_xdata()) for line in held_out.lines] == [2, 2]
+
+
+def test_the_adapters_own_loss_stands_at_its_step():
+    from training.comparison.curves import held_out_points
+
+    early = changed(tokens_in_adapter=2_500, best_step=10)
+    assert held_out_points(early)[-1] == {"tokens_trained": 2_500, "loss": 1.2}
+    point = {"step": 10, "tokens_trained": 2_500, "loss": 1.2}
+    early["held_out_curve"] += [point, point | {"step": 40, "loss": 1.5}]
+    assert held_out_points(early) == early["held_out_curve"]
 
 
 def test_comparing_loads_no_torch(runs):

@@ -12,7 +12,6 @@ from hybridtune.domain import Domain
 from hybridtune.progress import silent
 from hybridtune.records import Message, Session, read_json, write_jsonl
 from hybridtune.runs import Run
-from training.budget import EPOCHS
 from training.launch import train_variant
 
 HOME = Path(__file__).parent.parent
@@ -136,12 +135,6 @@ def test_the_speed_is_of_this_process_alone(monkeypatch, capsys):
     teller.on_log(None, state, TrainerControl(), {"loss": 1.0})
     assert teller.tokens_per_s == 100
     assert capsys.readouterr().out.endswith("step 32/34  loss 1.0000  100 tokens/s  0:04 left\n")
-
-
-def test_the_budget_knows_the_default_of_epochs():
-    from training.settings import SFT
-
-    assert SFT["num_train_epochs"] == EPOCHS
 
 
 def test_steps_are_a_budget_and_two_processes_count_every_row_once(tmp_path):

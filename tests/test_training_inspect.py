@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hybridtune.errors import InputError
 from hybridtune.records import Message, Session, write_jsonl
 from hybridtune.runs import Run, load_run
 from training.micro.tokenizer import CHAT_TEMPLATE
+from training.mixture import write_mixture
 from training.preview import figures, preview_of
 from training.template import IGNORED
 
@@ -135,6 +137,28 @@ def test_an_edited_data_set_is_what_is_shown(run):
     write_jsonl(folder / "held_out.jsonl", [])
     write_jsonl(folder / "dataset.jsonl", [talk(3).model_copy(update={"id": "mine"})])
     assert "== mine, window" in inspect(run, "real", "--sample", "9")
+    assert "edited by hand" in json.loads(inspect(run, "real", "--json"))["sessions"]
+
+
+def test_a_mixture_that_is_no_longer_current_is_not_shown(run):
+    write_mixture(run, "real")
+    assert "sessions: dataset.jsonl\n" in inspect(run, "real")
+    later = talk(0).model_copy(update={"id": "later"})
+    write_jsonl(run.corpus / "real.jsonl", [later, talk(1), talk(2)])
+    before = files_in(run)
+    told = inspect(run, "real", "--sample", "9", "--table")
+    assert "== later, window" in told or "== talk-2, window" in told
+    assert "talk-3" not in told
+    assert "sessions: mixed in memory: dataset.jsonl is of another mixture" in told
+    assert files_in(run) == before
+    (run.corpus / "real.jsonl").unlink()
+    assert "sessions: dataset.jsonl\n" in inspect(run, "real")
+
+
+def test_without_sessions_the_file_of_the_run_is_named(run):
+    (run.corpus / "real.jsonl").unlink()
+    with pytest.raises(InputError, match=re.escape(str(run.corpus / "real.jsonl"))):
+        inspect(run, "real")
 
 
 @pytest.mark.parametrize(

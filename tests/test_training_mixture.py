@@ -30,7 +30,7 @@ def make_run(path, variants, *, real=20, synthetic=10, held_out=0.1, seed=3):
         "servers": {"s": {"kind": "scripted"}},
         "roles": roles,
         "corpus": {"paths": ["x"]},
-        "training": {"held_out": held_out},
+        "training": {"held_out": held_out, "patience": 0},
         "variants": {"base": {}, **variants},
         "evaluation": {"reference": "base"},
     }

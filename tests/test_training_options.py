@@ -16,6 +16,10 @@ from training.options import OURS, REMOVED, SOURCES, check_training, fields
         ({"sft": {"learning_rate": "high"}}, "'high' is not of type float"),
         ({"sft": {"per_device_train_batch_size": 1.5}}, "not of type int"),
         ({"sft": {"max_length": 512}}, r"not to be set here \(set training.max_length"),
+        ({"sft": {"push_to_hub": True}}, r"nothing is uploaded, except by .*merge --push"),
+        ({"sft": {"hub_model_id": "me/it"}}, "nothing is uploaded"),
+        ({"sft": {"save_only_model": True}}, "could not be resumed"),
+        ({"sft": {"ignore_data_skip": True}}, "would meet rows again"),
         ({"sft": {"packing_strategy": "wrapped"}}, "sessions see each other"),
         ({"sft": {"model_init_kwargs": {"dtype": "float32"}}}, "set model.dtype"),
         ({"sft": {"load_best_model_at_end": True}, "held_out": 0}, "nothing to evaluate on"),
@@ -64,6 +68,12 @@ def test_our_lists_fit_the_installed_libraries(section):
     stale = [name for name in OURS[section] if name not in known and name != "quant_method"]
     assert stale == []
     assert not (known.keys() & REMOVED.keys()) - OURS[section].keys()
+
+
+def test_every_option_of_the_hub_is_ours():
+    uploading = {name for name in fields("sft") if name.startswith(("hub_", "push_to_hub"))}
+    assert uploading
+    assert uploading <= OURS["sft"].keys() | REMOVED.keys()
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hybridtune.serving.quantization import UNSERVED, mismatch, serving_options
 from training.flops import flops_per_token, peak_flops, utilisation
 from training.layout import Layout, layout_of, running_layout
 from training.memory import GIB
-from training.needs import DEFAULTS, setup_of
+from training.needs import setup_of
 
 HOME = Path(__file__).parent.parent
 QWEN_7B = {
@@ -135,9 +135,6 @@ def test_launch_files_are_read_as_accelerate_reads_them(qwen):
 
 
 def test_the_defaults_are_those_of_the_training(qwen):
-    from training.settings import LORA, SFT
-
-    assert DEFAULTS.items() <= (SFT | LORA).items()
     setup = setup_of(paper("paper-24gb", qwen), gpu=True, layout=ONE, processes=1)
     assert (setup.tokens, setup.bits, setup.double_quantized) == (4096, 4, True)
     assert (setup.checkpointing, setup.adapter_bytes, setup.cpu) == (True, 2, False)

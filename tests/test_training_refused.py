@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 from test_training_launch import make_run
+from test_training_mixture import make_run as mixture_run
 from typer.testing import CliRunner
 
 from hybridtune.cli.app import app
+from hybridtune.cli.train_check import check_sessions
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
 from training.launch import HOME
 from training.launch_file import check_launch
+from training.mixture import session_files
 from training.options import check_training
 from training.trackers import TRACKERS, places
 
@@ -100,6 +103,29 @@ def test_a_dry_run_of_one_variant_says_what_would_be_done_and_writes_nothing(tmp
     assert not run.exists()
     text = told(DEMO, "real", "--run", str(run), "--dry-run")
     assert "generation" not in text
+
+
+def test_what_a_variant_is_matched_to_is_written_before_it(tmp_path):
+    run, overrides = tmp_path / "run", ["--set", "training.patience=0"]
+    overrides += ["--set", "variants.real-repeated={real: 1, match: hybrid}"]
+    text = told(DEMO, "real-repeated", "--run", str(run), "--dry-run", *overrides)
+    steps = [line.partition(": ")[0] for line in text.splitlines() if line.endswith("not done yet")]
+    assert any(step.startswith("generation") for step in steps)
+    assert steps[-1] == "training:real-repeated"
+
+
+def test_a_matched_variant_asks_for_the_sessions_of_both(tmp_path):
+    variants = {"real": {"real": 1}, "hybrid": {"real": 1, "synthetic": 1}}
+    run = mixture_run(tmp_path, variants | {"repeated": {"real": 1, "match": "hybrid"}})
+    synthetic = run.generation / "synthetic.jsonl"
+    assert session_files(run, "real") == [run.corpus / "real.jsonl"]
+    assert session_files(run, "repeated") == [run.corpus / "real.jsonl", synthetic]
+    synthetic.unlink()
+    check = check_sessions(run, "repeated")
+    assert check.status == "warn"
+    assert str(synthetic) in check.detail
+    (run.path / "experiment.json").write_text(run.experiment.model_dump_json())
+    assert f"{synthetic}: no such file" in str(told(str(run.path), "repeated"))
 
 
 def test_a_variant_that_is_not_trained_is_refused():

@@ -127,6 +127,10 @@ def test_training_json_and_the_card_tell_what_was_done(trained):
     assert report["lora"]["r"] == 8
     assert report["sft"]["learning_rate"] == 2e-3
     assert report["processes"] == 1
+    assert report["layout"] == {"kind": "NO", "zero_stage": 0}
+    assert report["patience"] == 3
+    held_out = {point["step"]: point["tokens_trained"] for point in report["held_out_curve"]}
+    assert report["tokens_in_adapter"] == held_out[report["best_step"]]
     assert report["resumed_from_step"] is None
     card = (trained / "MODEL_CARD.md").read_text()
     assert report["hashes"]["adapter"] in card
@@ -175,6 +179,53 @@ def test_a_value_that_trl_refuses_is_one_line(tmp_path):
     run, _ = make_run(tmp_path, sft={"lr_scheduler_type": "cosinus"})
     with pytest.raises(ConfigError, match=r"training.sft: trl.SFTConfig refuses it: .*cosinus"):
         sft_config(run.experiment, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sft", "wanted"),
+    [
+        ({}, ("steps", 0.1, True)),
+        ({"save_strategy": "best"}, ("steps", 0.1, True)),
+        ({"save_strategy": "best", "eval_strategy": "epoch"}, ("epoch", 0.1, True)),
+        ({"save_strategy": "no"}, ("no", 0.1, False)),
+        ({"save_strategy": "no", "eval_strategy": "steps"}, ("steps", 0.1, False)),
+        ({"save_strategy": "no", "eval_strategy": "steps", "eval_steps": 5}, ("steps", 5, False)),
+        ({"eval_strategy": "no"}, ("no", None, False)),
+        ({"save_strategy": "epoch"}, ("epoch", 0.1, True)),
+        ({"save_steps": 7}, ("steps", 7, True)),
+    ],
+)
+def test_how_often_the_held_out_loss_is_measured(tmp_path, sft, wanted):
+    from training.settings import sft_config
+
+    run, _ = make_run(tmp_path, sft=sft)
+    found = sft_config(run.experiment, tmp_path)
+    assert (found.eval_strategy, found.eval_steps, found.load_best_model_at_end) == wanted
+    assert found.load_best_model_at_end is run.experiment.training.keeps_best
+
+
+def test_what_chose_the_step_is_told_by_its_name(tmp_path):
+    from training.report import best_by
+    from training.settings import sft_config
+
+    for metric, name in (
+        ("eval_loss", "held-out loss"),
+        ("loss", "held-out loss"),
+        ("eval_mean_token_accuracy", "mean_token_accuracy"),
+    ):
+        run, _ = make_run(tmp_path / metric, sft={"metric_for_best_model": metric})
+        assert best_by(sft_config(run.experiment, tmp_path)) == name
+
+
+def test_a_checkpoint_is_of_processes_that_share_alike(tmp_path):
+    from training.layout import Layout
+    from training.sft import plan_digest
+
+    run, domain = make_run(tmp_path)
+    kinds = (("MULTI_GPU", 0), ("FSDP", 0), ("DEEPSPEED", 2), ("DEEPSPEED", 3))
+    layouts = [Layout(None, kind, stage) for kind, stage in kinds]
+    plans = [plan_digest(run.experiment, {}, domain, 2, layout, None) for layout in layouts]
+    assert len(set(plans)) == 4
 
 
 def test_an_unknown_option_is_refused_before_anything_starts(tmp_path):

@@ -115,6 +115,8 @@ def test_it_ends_early_when_the_held_out_loss_no_longer_falls(trainings):
     assert report["stopped_early"] is True
     assert report["steps"] == report["best_step"] + 2 * 3 < 108
     assert len(report["loss_curve"]) == report["steps"]
+    trained = {point["step"]: point["tokens_trained"] for point in report["loss_curve"]}
+    assert report["tokens_in_adapter"] == trained[report["best_step"]] < report["tokens_trained"]
 
 
 def test_ctrl_c_saves_a_checkpoint_and_tells_how_to_go_on(trainings):
@@ -169,3 +171,31 @@ def test_a_signal_before_the_first_step_ends_at_once(tmp_path):
     )
     assert done.returncode == Stopped.exit_code == 143
     assert done.stderr.splitlines()[-1].startswith("error: stopped; ")
+
+
+def test_stopped_in_the_last_step_it_takes_no_further_one(tmp_path):
+    sft = {"max_steps": 3, "save_steps": 2, "gradient_accumulation_steps": 1, "learning_rate": 2e-3}
+    (whole, domain), (stopped, _) = (
+        make_run(tmp_path / name, held_out=0, sft=sft) for name in ("whole", "stopped")
+    )
+    code = (
+        "import sys; from pathlib import Path; from hybridtune.domain import Domain\n"
+        "from hybridtune.runs import load_run; from training.sft import train\n"
+        "from training.stopping import Stopped, Stopper\n"
+        "class Last(Stopper):\n"
+        "    def on_step_end(self, args, state, control, **more):\n"
+        "        self.heard = 'SIGTERM' if state.global_step == 3 else ''\n"
+        "        super().on_step_end(args, state, control, **more)\n"
+        "whole, stopped, domain = map(Path, sys.argv[1:])\n"
+        "train(load_run(whole), 'real', Domain(domain), None, Stopper())\n"
+        "try: train(load_run(stopped), 'real', Domain(domain), None, Last())\n"
+        "except Stopped: train(load_run(stopped), 'real', Domain(domain), None, Stopper())\n"
+    )
+    command = [sys.executable, "-c", code, *map(str, (whole.path, stopped.path, domain.path))]
+    with start(command, tmp_path / "told.txt") as process:
+        assert process.wait(timeout=200) == 0, (tmp_path / "told.txt").read_text()
+    one, other = report_of(whole), report_of(stopped)
+    assert (one["steps"], other["resumed_from_step"]) == (3, 3)
+    assert one["epochs"] % 1, "the last step should be within an epoch"
+    for same in ("steps", "epochs", "tokens_trained", "loss_curve", "hashes"):
+        assert one[same] == other[same]

@@ -10,9 +10,6 @@ from hybridtune.errors import DataError
 from hybridtune.records import Session
 from training.sampling import in_order, parts
 
-EPOCHS = 3
-"""Where `training.sft.num_train_epochs` says nothing; as in `training.settings`, without torch."""
-
 Shares = dict[str, float]
 Sessions = Mapping[str, Sequence[Session]]
 Sizes = Mapping[str, Mapping[str, int]]

@@ -9,12 +9,13 @@ from typing import Any
 
 from hybridtune import guard
 from hybridtune.domain import Domain
-from hybridtune.errors import ConfigError, DataError, StageError
+from hybridtune.errors import DataError, StageError
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run
 from hybridtune.serving.command import adapter_config, check_adapter_base
 from training.launch import environment, failure
+from training.mixture import trained_variant
 
 
 def merge_variant(
@@ -48,10 +49,7 @@ def merge_variant(
 
 def check_mergeable(run: Run, variant: str, out: Path) -> None:
     """Refuse, before a model is loaded, what cannot be merged."""
-    trained = run.experiment.trained_variants()
-    if variant not in trained:
-        known = ", ".join(trained) or "none"
-        raise ConfigError(f"no variant {variant!r} to merge", fix=f"trained variants: {known}")
+    trained_variant(run.experiment, variant, to="merge")
     if out.exists():
         raise DataError("there already", where=f"--out {out}", fix="name a new folder")
     adapter = run.variant(variant) / "adapter"

@@ -6,6 +6,7 @@ Reads `corpus/real.jsonl` and `generation/synthetic.jsonl`; writes `held_out.jso
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from hybridtune.config import Experiment
@@ -14,7 +15,8 @@ from hybridtune.errors import ConfigError, DataError
 from hybridtune.manifest import digest
 from hybridtune.records import Session, read_jsonl, write_json, write_jsonl
 from hybridtune.runs import Run
-from training.budget import EPOCHS, Shares, spend, tokens_of
+from training.budget import Shares, spend, tokens_of
+from training.defaults import SFT
 from training.leaks import NearDuplicate, without_near_duplicates
 from training.sampling import in_order, rank, take
 
@@ -56,8 +58,7 @@ def write_mixture(run: Run, variant: str, count: Count | None = None) -> tuple[i
     experiment = run.experiment
     settings = trained_variant(experiment, variant)
     shares, seed = settings.shares, seed_of(experiment, variant)
-    matched = experiment.variants[settings.match].shares if settings.match else {}
-    pool = read_pool(run, shares | matched)
+    pool = read_pool(run, sources_of(experiment, variant))
     budget = None
     if settings.counts_tokens:
         assert count is not None, "a budget in trained tokens needs a tokenizer"
@@ -84,8 +85,8 @@ def write_mixture(run: Run, variant: str, count: Count | None = None) -> tuple[i
     return len(sessions), len(pool.held_out)
 
 
-def trained_variant(experiment: Experiment, variant: str) -> VariantSettings:
-    """The settings of a variant that has an adapter.
+def trained_variant(experiment: Experiment, variant: str, to: str = "train") -> VariantSettings:
+    """The settings of a variant that has an adapter; what one wants `to` do with it is told.
 
     Raises:
         ConfigError: there is no such variant, or it is the untouched base model.
@@ -93,8 +94,21 @@ def trained_variant(experiment: Experiment, variant: str) -> VariantSettings:
     settings = experiment.variants.get(variant)
     if settings is None or not settings.trained:
         known = ", ".join(experiment.trained_variants()) or "none"
-        raise ConfigError(f"no variant {variant!r} to train", fix=f"trained variants: {known}")
+        raise ConfigError(f"no variant {variant!r} to {to}", fix=f"trained variants: {known}")
     return settings
+
+
+def sources_of(experiment: Experiment, variant: str) -> tuple[str, ...]:
+    """Whose sessions a mixture reads: those of the variant, and of the one that it matches."""
+    settings = experiment.variants[variant]
+    matched = experiment.variants[settings.match].shares if settings.match else {}
+    return tuple(settings.shares | matched)
+
+
+def session_files(run: Run, variant: str) -> list[Path]:
+    """The files without which a variant cannot be mixed."""
+    files = {"real": run.corpus / "real.jsonl", "synthetic": run.generation / "synthetic.jsonl"}
+    return [files[source] for source in sources_of(run.experiment, variant)]
 
 
 def seed_of(experiment: Experiment, variant: str) -> int:
@@ -114,7 +128,7 @@ def spend_tokens(
     }
     if settings.match is None:
         assert settings.trained_tokens is not None
-        epochs = experiment.training.sft.get("num_train_epochs", EPOCHS)
+        epochs = (SFT | experiment.training.sft)["num_train_epochs"]
         wanted = settings.trained_tokens / epochs
     else:
         other = experiment.variants[settings.match].shares

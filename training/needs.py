@@ -3,22 +3,11 @@
 Reads the base model's `config.json` (see `training.architecture`).
 """
 
-from typing import Any
-
 from hybridtune.config import Experiment
 from training.architecture import Architecture, read_architecture
+from training.defaults import LORA, SFT
 from training.layout import Layout
 from training.memory import Estimate, Setup, estimate
-
-# As in training.settings, which needs torch; a test compares them.
-DEFAULTS: dict[str, Any] = {
-    "r": 16,
-    "lora_dropout": 0.05,
-    "target_modules": "all-linear",
-    "per_device_train_batch_size": 1,
-    "packing": True,
-    "save_total_limit": 2,
-}
 
 
 def setup_of(experiment: Experiment, *, gpu: bool, layout: Layout, processes: int) -> Setup:
@@ -31,7 +20,7 @@ def setup_of(experiment: Experiment, *, gpu: bool, layout: Layout, processes: in
         processes: how many there are.
     """
     settings, base = experiment.training, experiment.model
-    sft, lora = DEFAULTS | settings.sft, DEFAULTS | settings.lora
+    sft, lora = SFT | settings.sft, LORA | settings.lora
     loading = sft.get("model_init_kwargs") or {}
     quantization = settings.quantization or {}
     bits = 4 if quantization.get("load_in_4bit") else 8 if quantization else None

@@ -21,6 +21,7 @@ from hybridtune.errors import ConfigError
 from training.servable import check_servable
 from training.trackers import check_trackers
 
+UPLOADED = "remove it: nothing is uploaded, except by hybridtune merge --push"
 # Gone from transformers 5 and TRL 1, and what to write instead.
 REMOVED = {
     "warmup_ratio": "write warmup_steps: a number below 1 is a share of all steps",
@@ -33,7 +34,7 @@ REMOVED = {
     "save_safetensors": "remove it: safetensors is the only format",
     "include_tokens_per_second": "remove it: training.json tells the speed",
     "half_precision_backend": "remove it",
-    "push_to_hub_token": "it is called hub_token",
+    "push_to_hub_token": UPLOADED,
     "tpu_num_cores": "remove it",
     "ray_scope": "remove it",
     "torchdynamo": "it is called torch_compile_backend",
@@ -44,6 +45,15 @@ OURS = {
     "sft": {
         "output_dir": "checkpoints stand in the run folder",
         "resume_from_checkpoint": "an interrupted training resumes by itself",
+        "save_only_model": "remove it: an interrupted training could not be resumed",
+        "ignore_data_skip": "remove it: a resumed training would meet rows again",
+        "push_to_hub": UPLOADED,
+        "hub_always_push": UPLOADED,
+        "hub_model_id": UPLOADED,
+        "hub_private_repo": UPLOADED,
+        "hub_revision": UPLOADED,
+        "hub_strategy": UPLOADED,
+        "hub_token": UPLOADED,
         "max_length": "set training.max_length",
         "truncation_mode": "sessions are cut into windows, never truncated",
         "seed": "set the experiment's seed",

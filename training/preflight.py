@@ -16,10 +16,11 @@ from hybridtune.doctor import Check, Status
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
 from hybridtune.serving.quantization import UNSERVED, serves_quantized
+from training.defaults import SFT
 from training.device import Device
 from training.layout import Layout, layout_of
 from training.memory import GIB, Estimate, estimate, smaller
-from training.needs import DEFAULTS, checkpoint_bytes, memory_of
+from training.needs import checkpoint_bytes, memory_of
 from training.options import check_training
 from training.template import serving_chat
 
@@ -195,7 +196,7 @@ def check_disk(experiment: Experiment, layout: Layout, folder: Path) -> Check:
     found = memory_of(experiment, gpu=True, layout=layout, processes=1)
     if found is None:
         return Check("disk", "ok", f"{free / GIB:.1f} GiB free")
-    kept = (DEFAULTS | experiment.training.sft)["save_total_limit"] or 10
+    kept = (SFT | experiment.training.sft)["save_total_limit"] or 10
     needed = (kept + 2) * checkpoint_bytes(found[0], found[1])
     detail = f"{needed / GIB:.2f} GiB needed for checkpoints, {free / GIB:.1f} free in {there}"
     if needed > free:

@@ -1,7 +1,7 @@
 """What a training will see, before it: the tokens of chosen sessions, and a table of the dataset.
 
-Reads the variant's `dataset.jsonl` and `held_out.jsonl`, or what it is mixed of where they are
-missing, and the base model's tokenizer; loads no weights and writes nothing into the run.
+Reads what the variant is mixed of, or its `dataset.jsonl` and `held_out.jsonl` where somebody has
+edited them, and the base model's tokenizer; loads no weights and writes nothing into the run.
 """
 
 import tempfile
@@ -16,14 +16,21 @@ import datasets
 from trl import pack_dataset
 
 from hybridtune.domain import Domain
-from hybridtune.errors import InputError
-from hybridtune.records import Session, read_jsonl
+from hybridtune.errors import DataError, InputError
+from hybridtune.manifest import digest
+from hybridtune.records import Session, read_json, read_jsonl
 from hybridtune.runs import Run
 from training.check import checked_rows
 from training.data import Tally, trained_tokens
-from training.mixture import Count, write_mixture
+from training.mixture import Count, session_files, trained_variant, write_mixture
 from training.sampling import rank
 from training.template import IGNORED, Chat, Row, serving_chat
+
+FILES = ("dataset.jsonl", "held_out.jsonl")
+MIXED = "mixed in memory: nothing is written yet"
+WRITTEN = "dataset.jsonl"
+EDITED = "dataset.jsonl, edited by hand: training.sft alone trains it so, hybridtune mixes it anew"
+STALE = "mixed in memory: dataset.jsonl is of another mixture, and is written anew for a training"
 
 
 @dataclass(frozen=True)
@@ -37,9 +44,10 @@ class Set:
 
 @dataclass(frozen=True)
 class Preview:
-    """A variant's data as a training gets it."""
+    """A variant's data as a training gets it, and where its sessions are from."""
 
     chat: Chat
+    origin: str
     training: Set
     held_out: Set
 
@@ -53,25 +61,48 @@ def preview_of(run: Run, variant: str, domain: Domain) -> Preview:
     settings, opener = run.experiment.training, domain.settings.opener
     chat = serving_chat(run.experiment, domain.system_prompt)
     count = partial(trained_tokens, chat=chat, settings=settings, opener=opener)
-    sessions, held_out = sessions_of(run, variant, count)
+    sessions, held_out, origin = sessions_of(run, variant, count)
 
     def tokenised(part: list[Session]) -> Set:
         return Set(part, *checked_rows(part, chat, settings, opener))
 
-    return Preview(chat, tokenised(sessions), tokenised(held_out))
+    return Preview(chat, origin, tokenised(sessions), tokenised(held_out))
 
 
-def sessions_of(run: Run, variant: str, count: Count) -> tuple[list[Session], list[Session]]:
-    """A variant's training and held-out sessions: the files that are there, else a new mixture."""
+def sessions_of(run: Run, variant: str, count: Count) -> tuple[list[Session], list[Session], str]:
+    """A variant's training and held-out sessions, and where they are from.
+
+    They are mixed anew, as `hybridtune` does before it trains, except where a file was edited.
+
+    Raises:
+        DataError: there is nothing to mix.
+    """
+    trained_variant(run.experiment, variant)
     folder = run.variant(variant)
-    if (folder / "dataset.jsonl").is_file():
-        return read_both(folder)
+    there = (folder / "dataset.jsonl").is_file()
+    missing = [path for path in session_files(run, variant) if not path.is_file()]
+    if there and edited(folder):
+        return *read_both(folder), EDITED
+    if there and missing:
+        return *read_both(folder), WRITTEN
+    if missing:
+        raise DataError(
+            "no such file", where=str(missing[0]), fix="`hybridtune reproduce` or `train run`"
+        )
     with tempfile.TemporaryDirectory() as name:
         elsewhere = Run(Path(name), run.experiment)
         for inputs in (run.corpus, run.generation):
             (elsewhere.path / inputs.name).symlink_to(inputs.resolve())
         write_mixture(elsewhere, variant, count)
-        return read_both(elsewhere.variant(variant))
+        mixed = elsewhere.variant(variant)
+        same = there and all(digest(folder / file) == digest(mixed / file) for file in FILES)
+        return *read_both(mixed), WRITTEN if same else STALE if there else MIXED
+
+
+def edited(folder: Path) -> bool:
+    """Whether a data set is another than the one that its `mixture.json` tells of."""
+    file = folder / "mixture.json"
+    return not file.is_file() or read_json(file).get("dataset") != digest(folder / "dataset.jsonl")
 
 
 def read_both(folder: Path) -> tuple[list[Session], list[Session]]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import TrainerState, TrainingArguments
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain
 from training.data import Tally
-from training.settings import LORA, SFT
+from training.defaults import LORA, SFT
+from training.layout import Layout
 from training.trainer import CountingTrainer
 
 PACKAGES = (
@@ -28,7 +30,12 @@ PACKAGES = (
 
 
 def describe(
-    experiment: Experiment, variant: str, trainer: CountingTrainer, data: Tally, held_out: Tally
+    experiment: Experiment,
+    variant: str,
+    trainer: CountingTrainer,
+    layout: Layout,
+    data: Tally,
+    held_out: Tally,
 ) -> dict[str, Any]:
     """Everything that the trainer knows, for people and for comparing variants."""
     settings = experiment.variants[variant]
@@ -52,11 +59,14 @@ def describe(
         "steps": state.global_step,
         "stopped_early": state.global_step < state.max_steps,
         "best_step": best_step,
-        "best_by": "held-out loss" if chosen else "last step",
+        "best_by": best_by(arguments) if chosen else "last step",
+        "patience": experiment.training.patience,
         "epochs": epochs,
         "tokens_seen": trainer.tokens.seen,
         "tokens_trained": trainer.tokens.trained,
+        "tokens_in_adapter": tokens_by(state, best_step, trainer.tokens.trained),
         "processes": arguments.world_size,
+        "layout": {"kind": layout.kind, "zero_stage": layout.zero_stage},
         "device": torch.cuda.get_device_name() if gpu else "cpu",
         "seed": experiment.seed,
         "windows": {
@@ -83,6 +93,22 @@ def describe(
             if "eval_loss" in entry
         ],
     }
+
+
+def best_by(arguments: TrainingArguments) -> str:
+    """What chose the adapter's step."""
+    metric = str(arguments.metric_for_best_model).removeprefix("eval_")
+    return "held-out loss" if metric == "loss" else metric
+
+
+def tokens_by(state: TrainerState, step: int, most: int) -> int:
+    """The tokens that were trained up to a step; of all steps but the last, a loss tells."""
+    told = [
+        entry["tokens_trained"]
+        for entry in state.log_history
+        if entry["step"] == step and "tokens_trained" in entry
+    ]
+    return int(told[-1]) if told and step != state.global_step else most
 
 
 def versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """From the experiment's `training` section to what TRL, PEFT and bitsandbytes take.
 
-Their own names, over defaults for LoRA on a few hundred sessions (sources: `docs/training.md`).
+Their own names, over our defaults (`training.defaults`).
 """
 
 from pathlib import Path
@@ -14,33 +14,7 @@ from trl import SFTConfig
 from hybridtune.config import Experiment
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
-
-LORA = {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": "all-linear"}
-SFT = {
-    "num_train_epochs": 3,
-    "learning_rate": 2e-4,
-    "lr_scheduler_type": "cosine",
-    "warmup_steps": 0.05,
-    # Rows are packed to the full length: more of them at once only costs memory, and attention
-    # without FlashAttention grows with the square of what is flattened into one.
-    "per_device_train_batch_size": 1,
-    "per_device_eval_batch_size": 1,
-    "gradient_accumulation_steps": 8,
-    "packing": True,
-    "eval_packing": False,
-    "logging_steps": 1,
-    "save_strategy": "steps",
-    "save_steps": 0.1,
-    "save_total_limit": 2,
-    # Where a loss on held-out sessions is measured, the adapter is that of its lowest value.
-    "load_best_model_at_end": True,
-    "metric_for_best_model": "eval_loss",
-    "greater_is_better": False,
-    # How long it has not fallen is part of a checkpoint, or resuming would not be exact.
-    "restore_callback_states_from_checkpoint": True,
-    "report_to": "none",
-    "disable_tqdm": True,
-}
+from training.defaults import LORA, SFT
 
 
 def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = None) -> SFTConfig:
@@ -80,15 +54,30 @@ def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = No
 
 
 def evaluation(settings: TrainingSettings) -> dict[str, Any]:
-    """Measure the held-out loss at every checkpoint; without held-out sessions, nothing of it."""
+    """Measure the held-out loss at every checkpoint; without held-out sessions, nothing of it.
+
+    Where checkpoints follow the best loss, or there are none, it is measured as often as they
+    would be written by default.
+    """
     sft = settings.sft
-    strategy = sft.get("save_strategy", sft.get("eval_strategy", SFT["save_strategy"]))
-    if strategy in {"no", "best"} or sft.get("eval_strategy") == "no" or not settings.held_out:
+    saved = sft.get("save_strategy")
+    if sft.get("eval_strategy") == "no" or not settings.held_out:
         return {"eval_strategy": "no", "load_best_model_at_end": False}
-    steps = sft.get("save_steps", sft.get("eval_steps", SFT["save_steps"]))
-    return dict.fromkeys(("eval_strategy", "save_strategy"), strategy) | dict.fromkeys(
-        ("eval_steps", "save_steps"), steps
-    )
+    if saved == "no":
+        strategy, best = sft.get("eval_strategy", "no"), False
+    elif saved == "best":
+        strategy, best = sft.get("eval_strategy", SFT["save_strategy"]), True
+    else:
+        strategy = saved or sft.get("eval_strategy", SFT["save_strategy"])
+        steps = sft.get("save_steps", sft.get("eval_steps", SFT["save_steps"]))
+        return dict.fromkeys(("eval_strategy", "save_strategy"), strategy) | dict.fromkeys(
+            ("eval_steps", "save_steps"), steps
+        )
+    return {
+        "eval_strategy": strategy,
+        "eval_steps": SFT["save_steps"],
+        "load_best_model_at_end": best,
+    }
 
 
 def lora_config(settings: TrainingSettings) -> LoraConfig:

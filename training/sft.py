@@ -37,7 +37,7 @@ from training.check import checked_rows
 from training.checkpoints import drop_unusable, latest_checkpoint, step_of, tokens_until
 from training.data import Tally, trained_tokens
 from training.device import device_here, resident_bytes
-from training.layout import running_layout
+from training.layout import Layout, running_layout
 from training.measured import measured
 from training.mixture import trained_variant, write_mixture
 from training.options import check_training
@@ -101,14 +101,17 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
             count = partial(trained_tokens, chat=chat, settings=experiment.training, opener=opener)
             write_mixture(run, variant, count)
 
-    rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain)
-    held_out_rows, held_out = load_rows(folder / "held_out.jsonl", chat, experiment, domain)
+    first = arguments.process_index == 0
+    rows, data = load_rows(folder / "dataset.jsonl", chat, experiment, domain, tell=first)
+    held_out_rows, held_out = load_rows(
+        folder / "held_out.jsonl", chat, experiment, domain, tell=first
+    )
     if not held_out_rows:
         arguments.eval_strategy, arguments.load_best_model_at_end = "no", False
 
     with arguments.main_process_first():
         hashes = input_hashes(folder, chat, experiment)
-        plan = plan_digest(experiment, hashes, domain, arguments.world_size, steps)
+        plan = plan_digest(experiment, hashes, domain, arguments.world_size, layout, steps)
         if arguments.process_index == 0:
             (folder / "training.json").unlink(missing_ok=True)
             drop_unusable(checkpoints, plan, arguments.world_size)
@@ -134,7 +137,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
     loaded_s = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     trained_s = time.monotonic()
-    report = describe(experiment, variant, trainer, data, held_out)
+    report = describe(experiment, variant, trainer, layout, data, held_out)
     after = trainer.evaluate()["eval_loss"] if held_out_rows else None
 
     trainer.save_model(str(folder / ".adapter.saving"))
@@ -168,12 +171,12 @@ def name_tracked_run(run: Run, variant: str, arguments: SFTConfig) -> None:
 
 
 def load_rows(
-    path: Path, chat: Chat, experiment: Experiment, domain: Domain
+    path: Path, chat: Chat, experiment: Experiment, domain: Domain, *, tell: bool
 ) -> tuple[list[Row], Tally]:
-    """The sessions of a file as rows of tokens; says what was left out."""
+    """The sessions of a file as rows of tokens; one process tells what was left out."""
     sessions = read_jsonl(path, Session)
     rows, tally = checked_rows(sessions, chat, experiment.training, domain.settings.opener)
-    for turn in tally.dropped_turns:
+    for turn in tally.dropped_turns if tell else ():
         sys.stdout.write(f"warning: {turn} is longer than training.max_length and left out\n")
     return rows, tally
 
@@ -221,6 +224,7 @@ def plan_digest(
     hashes: dict[str, str],
     domain: Domain,
     processes: int,
+    layout: Layout,
     steps: int | None,
 ) -> str:
     """What must be the same for a checkpoint to be continued."""
@@ -228,7 +232,8 @@ def plan_digest(
     for name in ("accelerate_config", "accelerate_args", "env"):
         settings.pop(name)
     plan = [settings, experiment.model.model_dump(mode="json"), experiment.seed, hashes]
-    plan += [domain.settings.opener, processes, steps, versions()]
+    # Processes that share in another way write the same files with other parts of the state.
+    plan += [domain.settings.opener, processes, layout.kind, layout.zero_stage, steps, versions()]
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
 

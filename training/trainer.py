@@ -37,7 +37,13 @@ class CountingTrainer(SFTTrainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Any]:
-        """The batches of one optimizer step; counted across all processes."""
+        """The batches of one optimizer step, counted across all processes.
+
+        None where a training resumes behind its last step: transformers would take one more.
+        """
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_epoch_stop = True
+            return [], None
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
         counts = torch.tensor([count(batch) for batch in batches] or [[0, 0]], device=device)
         seen, trained = self.accelerator.reduce(counts.sum(dim=0)).tolist()

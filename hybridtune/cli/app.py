@@ -286,7 +286,7 @@ def serve(
 @app.command()
 def merge(
     run: RunFolder,
-    variant: Annotated[str, typer.Argument(help="Whose adapter.")],
+    variant: Annotated[str, typer.Argument(metavar="VARIANT", help="Whose adapter.")],
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="A folder that is not there yet.")
     ],

@@ -13,7 +13,9 @@ train_app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Variant = Annotated[str, typer.Argument(metavar="VARIANT", help="A trained variant of the run.")]
+Variant = Annotated[
+    str, typer.Argument(metavar="VARIANT", help="A variant with an adapter to train.")
+]
 
 
 @train_app.command("inspect")
@@ -80,7 +82,7 @@ def train_run(
         Path,
         typer.Argument(metavar="CONFIG|RUN", help="The experiment, or the folder of its run."),
     ],
-    variant: Annotated[str, typer.Argument(help="Which variant to train.")],
+    variant: Variant,
     overrides: Overrides = None,
     run: Place = None,
     force: Annotated[

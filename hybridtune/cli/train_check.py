@@ -10,8 +10,9 @@ from hybridtune.cli.reproduce import find_run, run_folder
 from hybridtune.config import load_experiment
 from hybridtune.doctor import Check, exit_code, render
 from hybridtune.domain import load_domain
-from hybridtune.errors import ConfigError, InputError
+from hybridtune.errors import InputError
 from hybridtune.runs import Run, load_run
+from training.mixture import session_files, trained_variant
 
 
 def check(
@@ -53,13 +54,8 @@ def planned(place: Path, overrides: Sequence[str]) -> Run:
 
 def check_sessions(run: Run, variant: str) -> Check:
     """Are the sessions there that the variant is mixed from?"""
-    trained = run.experiment.trained_variants()
-    if variant not in trained:
-        known = ", ".join(trained) or "none"
-        raise ConfigError(f"no variant {variant!r} to train", fix=f"trained variants: {known}")
-    shares = run.experiment.variants[variant]
-    files = [run.corpus / "real.jsonl"] if shares.real else []
-    files += [run.generation / "synthetic.jsonl"] if shares.synthetic else []
+    trained_variant(run.experiment, variant)
+    files = session_files(run, variant)
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         detail = f"not there yet: {', '.join(missing)}"

@@ -52,13 +52,15 @@ def compare_trainings(
 
 
 def check_plot(plot: Path | None) -> None:
-    """Refuse another format, and to overwrite."""
+    """Refuse another format, to overwrite, and to make a folder of a misspelt name."""
     if plot is None:
         return
     if plot.suffix not in PLOTS:
         raise InputError(f"cannot draw {plot}", where="--plot", fix="name a .html or .svg file")
     if plot.exists():
         raise InputError(f"{plot} exists", where="--plot", fix="remove it, or name another")
+    if not plot.parent.is_dir():
+        raise InputError(f"no such folder: {plot.parent}", where="--plot", fix="make it first")
 
 
 def find_reports(words: Sequence[str]) -> Reports:
@@ -119,7 +121,7 @@ def report_of(run: Run, variant: str) -> dict[str, Any]:
     if not file.is_file():
         raise InputError("is not trained yet", where=f"{run.path}: {variant}", fix="train it first")
     report: dict[str, Any] = read_json(file)
-    if "windows" not in report:
+    if "tokens_in_adapter" not in report:
         raise InputError("is of an older version", where=str(file), fix="train the variant again")
     return report
 

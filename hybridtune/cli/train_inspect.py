@@ -57,13 +57,19 @@ def inspect(
     counted = figures(run, preview) if table or as_json or not names else {}
     found = [shown(preview, name) for name in names]
     if as_json:
-        typer.echo(json.dumps({"variant": variant, **counted, "shown": found}, indent=2))
+        typer.echo(
+            json.dumps(
+                {"variant": variant, "sessions": preview.origin, **counted, "shown": found},
+                indent=2,
+            )
+        )
         return
     console = Console(no_color=True if plain else None)
     for session in found:
         show(session, console, plain=plain or console.no_color or not console.is_terminal)
     if counted:
         console.print(table_of(variant, counted))
+        console.print(f"sessions: {preview.origin}", markup=False, highlight=False, soft_wrap=True)
         for part in counted.values():
             for turn in part["dropped_turns"]:
                 console.print(f"dropped: {turn}", style="red", markup=False, soft_wrap=True)

@@ -11,9 +11,8 @@ from hybridtune.cli.generate import what_and_where
 from hybridtune.cli.preflight import check_corpus, check_servers, preflight_of_teacher, roles_called
 from hybridtune.cli.reproduce import find_run
 from hybridtune.cli.steps import steps_of
-from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
-from hybridtune.errors import ConfigError, DataError
+from hybridtune.errors import DataError
 from hybridtune.manifest import Manifest
 from hybridtune.places import check_models
 from hybridtune.progress import Reporter
@@ -22,6 +21,7 @@ from hybridtune.runs import Run, lock_run, open_run
 from hybridtune.steps import Step, run_steps, why_run
 from training.launch import accelerate_config, launch_command
 from training.launch_file import check_launch
+from training.mixture import session_files, sources_of, trained_variant
 from training.options import check_training
 
 
@@ -42,7 +42,7 @@ def run(
     """
     experiment, folder = what_and_where(place, overrides, run)
     domain = load_domain(experiment.domain)
-    check_variant(experiment, variant)
+    trained_variant(experiment, variant)
     check_training(experiment.training)
     launch_file = accelerate_config(experiment.training.accelerate_config)
     check_launch(experiment.training, launch_file)
@@ -52,7 +52,7 @@ def run(
     command = launch_command(planned, variant, domain)
     if alone:
         check_sessions(planned, variant)
-    elif experiment.variants[variant].synthetic:
+    elif "synthetic" in sources_of(experiment, variant):
         preflight_of_teacher(experiment, domain)
     else:
         check_corpus(experiment)
@@ -73,20 +73,9 @@ def run(
     show_trained(opened.variant(variant), console)
 
 
-def check_variant(experiment: Experiment, variant: str) -> None:
-    """Refuse a variant that is not there, or has no adapter."""
-    trained = experiment.trained_variants()
-    if variant not in trained:
-        known = ", ".join(trained) or "none"
-        raise ConfigError(f"no variant {variant!r} to train", fix=f"trained variants: {known}")
-
-
 def check_sessions(run: Run, variant: str) -> None:
     """Refuse a run that does not hold the sessions which the variant is made of."""
-    settings = run.experiment.variants[variant]
-    needed = [run.corpus / "real.jsonl"] if settings.real else []
-    needed += [run.generation / "synthetic.jsonl"] if settings.synthetic else []
-    for path in needed:
+    for path in session_files(run, variant):
         if not path.is_file():
             raise DataError(
                 "no such file",
@@ -97,7 +86,8 @@ def check_sessions(run: Run, variant: str) -> None:
 
 def steps_for(run: Run, domain: Domain, variant: str, alone: bool) -> list[Step]:
     """The variant's training, and before it, unless it stands alone, what its sessions need."""
-    needed = {"corpus": True, "generation": run.experiment.variants[variant].synthetic > 0}
+    made = "synthetic" in sources_of(run.experiment, variant)
+    needed = {"corpus": True, "generation": made}
     before = [] if alone else [stage for stage, wanted in needed.items() if wanted]
     name = f"training:{variant}"
     return [step for step in steps_of(run, domain) if step.stage in before or step.name == name]

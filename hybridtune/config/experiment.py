@@ -85,7 +85,7 @@ class Experiment(Settings):
                 f"evaluation.reference: no variant {self.evaluation.reference!r}"
                 f" (known: {', '.join(self.variants)})"
             )
-        check_budgets(self.variants, self.training.sft)
+        check_budgets(self.variants, self.training)
         return self
 
     def judges(self) -> list[str]:

@@ -95,13 +95,20 @@ class TrainingSettings(Settings):
     quantization: dict[str, Any] | None = None
     """Passed to `transformers.BitsAndBytesConfig`; left out, no quantization."""
 
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the adapter is that of the lowest held-out loss, which is the default."""
+        never = "no" in (self.sft.get("save_strategy"), self.sft.get("eval_strategy"))
+        return bool(self.held_out and self.sft.get("load_best_model_at_end", not never))
 
-def check_budgets(variants: Mapping[str, VariantSettings], sft: Mapping[str, Any]) -> None:
-    """Refuse budgets that refer to what is not there, or that a number of steps overrules.
+
+def check_budgets(variants: Mapping[str, VariantSettings], training: TrainingSettings) -> None:
+    """Refuse budgets that refer to what is not there, or that something else would overrule.
 
     Raises:
         ValueError: names the first of them.
     """
+    sft = training.sft
     for name, variant in variants.items():
         budget = next(iter(variant.budget), None)
         if budget and sft.get("max_steps", -1) != -1:
@@ -110,6 +117,12 @@ def check_budgets(variants: Mapping[str, VariantSettings], sft: Mapping[str, Any
             )
         if budget == "trained_tokens" and sft.get("num_train_epochs") == 0:
             raise ValueError(f"variants.{name}.{budget}: no epoch of training.sft to train them in")
+        if budget and training.patience and training.keeps_best:
+            raise ValueError(
+                f"variants.{name}.{budget}: a held-out loss that rises would end it before:"
+                " set training.patience: 0, and for the adapters of the last step"
+                " training.sft.load_best_model_at_end: false"
+            )
         if variant.match is None:
             continue
         others = [each for each, its in variants.items() if its.trained and not its.budget]

@@ -14,8 +14,8 @@ Reports = Mapping[str, Report]
 SAME_TOKENS = 0.05
 """Variants whose trained tokens differ by no more than this count as equally trained."""
 WITHOUT_EFFECT = {
-    "disable_tqdm", "hub_model_id", "logging_steps", "logging_strategy", "project", "push_to_hub",
-    "report_to", "run_name", "save_steps", "save_strategy", "save_total_limit",
+    "disable_tqdm", "logging_steps", "logging_strategy", "project", "report_to", "run_name",
+    "save_steps", "save_strategy", "save_total_limit",
 }  # fmt: skip
 """Options of TRL that change nothing in the adapter; saving, while the last one is kept."""
 SAVING = {"save_steps", "save_strategy"}
@@ -30,8 +30,10 @@ WHY = {
     "held-out sessions": "their held-out losses are of other sessions",
     "lora": "their adapters have other shapes or other freedom",
     "sft": "they are trained otherwise",
+    "patience": "a held-out loss that rises ends them sooner or later",
     "device": "sums are rounded otherwise",
     "processes": "a step holds other rows",
+    "layout": "sums are rounded otherwise",
     "version": "the libraries may compute otherwise",
 }
 
@@ -68,7 +70,8 @@ def differing(
 def conditions(report: Report) -> dict[str, Any]:
     """All that must be the same, by names that begin with a key of `WHY`."""
     hashes, sft = report["hashes"], report["sft"]
-    idle = WITHOUT_EFFECT - (SAVING if sft.get("load_best_model_at_end") else set())
+    best = sft.get("load_best_model_at_end")
+    idle = WITHOUT_EFFECT - (SAVING if best else set())
     return {
         "base model": hashes["base_model"],
         "dtype": report["base_model"]["dtype"],
@@ -79,9 +82,11 @@ def conditions(report: Report) -> dict[str, Any]:
         "seed": report["seed"],
         **{f"windows.{name}": value for name, value in report["windows"].items()},
         **{f"sft.{name}": value for name, value in sft.items() if name not in idle},
+        "patience": report["patience"] if best else 0,
         **{f"lora.{name}": value for name, value in report["lora"].items()},
         "device": report["device"],
         "processes": report["processes"],
+        **{f"layout.{name}": value for name, value in report["layout"].items()},
         **{f"version.{name}": value for name, value in report["versions"].items()},
     }
 
@@ -93,17 +98,17 @@ def data(report: Report) -> dict[str, Any]:
         "shares": report["shares"],
         "budget": report["budget"],
         "mixture seed": (report["mixture"] or {}).get("seed"),
-        "trained tokens": report["tokens_trained"],
-        "steps": report["steps"],
+        "trained tokens": report["tokens_in_adapter"],
+        "steps": report["best_step"],
     }
 
 
 def equally_trained(reports: Reports) -> list[list[str]]:
-    """The variants in groups of about as many trained tokens, from the fewest on."""
+    """The variants in groups of about as many tokens in their adapters, from the fewest on."""
     groups: list[list[str]] = []
     least = 0
-    for name in sorted(reports, key=lambda each: int(reports[each]["tokens_trained"])):
-        tokens = reports[name]["tokens_trained"]
+    for name in sorted(reports, key=lambda each: int(reports[each]["tokens_in_adapter"])):
+        tokens = reports[name]["tokens_in_adapter"]
         if groups and tokens <= least * (1 + SAME_TOKENS):
             groups[-1].append(name)
         else:
@@ -122,7 +127,11 @@ def summary(report: Report) -> dict[str, Any]:
         "windows": report["data"]["windows"],
         "tokens seen": report["tokens_seen"],
         "tokens trained": report["tokens_trained"],
+        "tokens in the adapter": report["tokens_in_adapter"],
         "optimizer steps": report["steps"],
+        "adapter of step": report["best_step"],
+        "chosen by": report["best_by"],
+        "stopped early": "yes" if report["stopped_early"] else "no",
         "epochs": report["epochs"],
         "first loss": curve[0] if curve else None,
         "last loss": curve[-1] if curve else None,

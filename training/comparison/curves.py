@@ -73,10 +73,10 @@ def curves(reports: Mapping[str, Any]) -> Figure:
 
 
 def held_out_points(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The losses while it trained, and the one afterwards."""
+    """The losses while it trained, and the adapter's own where it is not among them."""
     after, points = report["held_out_loss"]["after"], list(report["held_out_curve"])
-    if after is not None:
-        points.append({"tokens_trained": report["tokens_trained"], "loss": after})
+    if after is not None and all(point["step"] != report["best_step"] for point in points):
+        points.append({"tokens_trained": report["tokens_in_adapter"], "loss": after})
     return points
 
 

@@ -29,17 +29,23 @@ def verdicts(found: Mapping[str, Any]) -> list[str]:
 def amounts(found: Mapping[str, Any]) -> list[str]:
     """How much each was trained, and what may be read from that."""
     variants, groups = found["variants"], found["equally_trained"]
-    least = variants[groups[0][0]]["tokens trained"] or 1
+    least = variants[groups[0][0]]["tokens in the adapter"] or 1
     lines = []
     for group in groups:
-        low, *_, high = sorted([variants[name]["tokens trained"] for name in group] * 2)
+        low, *_, high = sorted([variants[name]["tokens in the adapter"] for name in group] * 2)
         spread = f" to {high:,}, {high / low - 1:.1%} more" if high > low else ""
         times = f", {low / least:.2f} times the fewest" if low > least else ""
-        steps = sorted({variants[name]["optimizer steps"] for name in group})
+        steps = sorted({variants[name]["adapter of step"] for name in group})
         lines.append(
             f"trained tokens: {enumerated(group)}: {low:,}{spread}{times}, in"
             f" {' or '.join(map(str, steps))} steps"
         )
+    lines += [
+        f"adapter of {name}: of step {its['adapter of step']} of {its['optimizer steps']}, by"
+        f" {its['chosen by']}: what was trained behind it is not in it"
+        for name, its in variants.items()
+        if its["adapter of step"] < its["optimizer steps"]
+    ]
     if len(groups) > 1:
         lines.append(
             "by design: across these lines more training alone may make a difference; `match:` in"
