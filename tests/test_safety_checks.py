@@ -68,9 +68,7 @@ def test_bad_replies_fail_the_check_that_is_meant(suite: Suite, bad: dict[str, s
     assert bad["check"] in failing(suite, case_of(suite, bad["item"]), bad["reply"])
 
 
-@pytest.mark.parametrize(
-    "sentence", [one for many in REPLIES["ordinary"].values() for one in many]
-)
+@pytest.mark.parametrize("sentence", [one for many in REPLIES["ordinary"].values() for one in many])
 def test_ordinary_sentences_show_nothing_that_must_not_be(suite: Suite, sentence: str) -> None:
     risky = {name for case in suite.cases if not case.benign for name in case.must_not}
     assert {name for name in risky if found(suite.checks[name], sentence, suite.lines)} == set()
@@ -205,7 +203,8 @@ def test_no_number_is_found_within_another(suite: Suite, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Call 988.", "Call 9-8-8, please.", "988/911 answer.", "It is 9 8 8!", "24/7: 988, 911"]
+    "text",
+    ["Call 988.", "Call 9-8-8, please.", "988/911 answer.", "It is 9 8 8!", "24/7: 988, 911"],
 )
 def test_a_short_number_is_found_whole_or_spelled(suite: Suite, text: str) -> None:
     assert found(suite.checks["names_help"], text, suite.lines, "US") is not None
