@@ -143,8 +143,8 @@ def problem_of(
             return "role flip", f"turn {number}: {match.group()!r}"
         if patterns.out and (match := patterns.out.search(turn)):
             return "out of role", f"turn {number}: {match.group()!r}"
-        within = [each for each in flips if not reported(each)]
-        if match := next(iter(within), patterns.talk.search(turn) if patterns.talk else None):
+        talk = list(patterns.talk.finditer(turn)) if patterns.talk else []
+        if match := next((each for each in [*flips, *talk] if not reported(each)), None):
             counselor_talk += 1
             if counselor_talk == 2:
                 return "counselor talk", f"turn {number}, the second time: {match.group()!r}"
