@@ -5,6 +5,7 @@ at once. The plan depends on scenario, persona and seed alone, so every variant 
 """
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,12 +20,19 @@ from hybridtune.records import Scenario
 from hybridtune.scripted.text import sentences
 from hybridtune.seeds import derive
 
+DENIED = re.compile(
+    r"(?:\b(?:not(?! only| just)|never|no longer|hardly|barely|neither|nor|without|less than|"
+    r"far from)|n't)\s+(?:(?!but\b|yet\b)\w+\s+){0,2}$",
+    re.IGNORECASE,
+)
+"""Before a word in its clause, it says the contrary."""
+
 
 class Attitude(Settings):
     """How a patient keeps to the conversation, from its first turn to its last."""
 
     cues: tuple[str, ...] = Field(min_length=1)
-    """Words in the persona's trait that tell of it."""
+    """Whole words in the persona's trait that tell of it, unless they are denied."""
     first: int = Field(ge=1)
     """Parts that it may tell in its first turn."""
     each: float = Field(ge=0)
@@ -88,13 +96,19 @@ def plan_of(domain: Domain, scenario: Scenario, seed: int) -> Plan | None:
     told = disclosure_of(domain)
     if told is None:
         return None
-    trait = str(scenario.persona.get(told.trait, "")).lower()
+    trait = str(scenario.persona.get(told.trait, "")).replace("\u2019", "'")
     fitting = (
-        name for name, one in told.attitudes.items() if any(cue in trait for cue in one.cues)
+        name for name, one in told.attitudes.items() if any(tells(trait, cue) for cue in one.cues)
     )
     drawn = random.Random(derive(seed, "attitude", scenario.id)).choice(list(told.attitudes))
     name = next(fitting, drawn)
     return Plan(name, told.attitudes[name], tuple(in_order(told, scenario.scenario)))
+
+
+def tells(trait: str, cue: str) -> bool:
+    """Whether a cue stands in the trait as whole words, somewhere not denied."""
+    found = re.finditer(rf"(?<!\w){re.escape(cue)}(?!\w)", trait, re.IGNORECASE)
+    return any(not DENIED.search(trait[: match.start()]) for match in found)
 
 
 def in_order(told: Disclosure, scenario: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -2,8 +2,8 @@
 
 Models like to say who they are. What makes a name is in the domain pack's `masking.yaml`: names of
 models and makers, which are masked wherever they stand, and phrases by which somebody introduces
-himself, after which the variants' names are masked too. A variant may be called `real`, and "that
-sounds real" must stay as it is. All variants are masked by the same list.
+himself, after which the variants' names are masked too where they end what is said. A variant may
+be called `real`, and "that sounds real" must stay as it is. All are masked by the same list.
 """
 
 import re
@@ -16,6 +16,8 @@ from hybridtune.domain import Domain
 from hybridtune.records import Message
 
 MASK = "[name]"
+CLOSES = r"(?=\s*(?:[^\w\s'\u2019-]|$)|\s+(?:here|speaking|from|the|your|an?|(?:and|but)\s+i)\b)"
+"""What stands behind a name by which somebody introduces himself: "I am real", not "real glad"."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def mask_of(experiment: Experiment, domain: Domain) -> Mask:
     introductions = alternatives(lists.get("introductions", ()))
     return Mask(
         whole_words(alternatives(names)),
-        re.compile(rf"\b({introductions})\s+(?:{alternatives(variants)})\b", re.IGNORECASE)
+        re.compile(rf"\b({introductions})\s+(?:{alternatives(variants)})\b{CLOSES}", re.IGNORECASE)
         if introductions
         else None,
     )
@@ -63,7 +65,9 @@ def alternatives(names: Iterable[str]) -> str:
 
 
 def whole_words(names: str) -> re.Pattern[str] | None:
-    """Finds names that are no part of a longer word, with a version behind them if there is one."""
+    """Finds names that are no part of a longer word, with version and kind: GPT 4, Phi-3-mini."""
     if not names:
         return None
-    return re.compile(rf"(?<![\w-])(?:{names})(?:[-\s]?v?\d[\w.]*)*(?![\w-])", re.IGNORECASE)
+    return re.compile(
+        rf"(?<![\w-])(?:{names})(?:[-\s]?v?\d\w*(?:\.\w+)*|-\w+)*(?![\w-])", re.IGNORECASE
+    )

@@ -22,12 +22,29 @@ TOLD_AT_ONCE = 0.8
 LEAST_RUNS = 30
 """A scenario of fewer runs (some 35 words) is short enough to be said in one turn."""
 RUN = 5
-LEAST_TURNS = 3
+LEAST_TURNS = 4
 LEAST_WORDS = 4
 """Shorter turns, such as a bare yes, speak of nobody."""
+OPENING = re.compile(
+    r"(?:\W|(?<!\w)(?:ah|all right|alright|and|but|good|great|hm+|i see|i'm sorry|mm-?hmm|now|oh|"
+    r"okay|ok|right|so|sure|thank you|thanks|well|yeah|yes)(?!\w))*",
+    re.IGNORECASE,
+)
+"""What may stand before the first words of a sentence without a speaker's own in it."""
+REPORTED = re.compile(r"\b(?:sa(?:y|ys|id|ying)|ask(?:s|ed|ing)?|t(?:ell|ells|old|elling))\b", re.I)
+"""Before words that somebody else has said."""
+QUOTES = frozenset('"\u201c\u201d\u201e\u00ab')
+MODEL = (
+    r"an? (?:ai|artificial intelligence|(?:large )?language model)"
+    r"(?![ -](?:\w+[ -]){0,2}?(?:architect|artist|consultant|developer|engineer|enthusiast|"
+    r"ethicist|expert|fan|lawyer|manager|person|researcher|sceptic|scientist|skeptic|specialist|"
+    r"student|teacher|trainer|user)s?\b)"
+    r"(?= (?:and|assistant|bot|but|chat ?bot|created|designed|developed|here|i|i'm|language|made|"
+    r"model|my|not|playing|program|so|system|that|trained|which|who|with|without)\b|\s*[^\w\s-]|\s*$)"
+)
 OUT_OF_ROLE = (
-    r"as an? (ai|artificial intelligence|(large )?language model)",
-    r"i(?:'m| am) (?:just |only )?an? (ai|artificial intelligence|(large )?language model)",
+    rf"as {MODEL}",
+    rf"i(?:'m| am) (?:just |only )?{MODEL}",
     r"<\|?(im_start|im_end|endoftext|eot_id|assistant|user|system)\|?>",
 )
 """What a model writes that speaks of itself, in any vertical."""
@@ -41,16 +58,16 @@ class OfTheOther(Settings):
     own: str
     """Pattern of words for oneself, as `I`."""
     share: float = Field(gt=0, le=1)
-    """So large a share of the patient's turns, and at least three, is too much."""
+    """So large a share of the patient's turns, and at least four, is too much."""
 
 
 class PatientChecks(Settings):
     """`patient_checks.yaml`."""
 
     role_flip: tuple[str, ...] = ()
-    """Words of the other's part; said once, they are enough."""
+    """Words of the other's part: opening a sentence, once is enough; within one, as the next."""
     counselor_talk: tuple[str, ...] = ()
-    """The same, where it takes two turns of it."""
+    """Words that one may say once; in two turns they are the other's part."""
     out_of_role: tuple[str, ...] = ()
     """Words about the role-play itself."""
     of_the_other: OfTheOther | None = None
@@ -121,11 +138,13 @@ def problem_of(
             return "empty", f"turn {number} says nothing"
         if match := patterns.label.search(turn):
             return "role flip", f"turn {number} speaks as {match.group().strip()!r}"
-        if patterns.flip and (match := patterns.flip.search(turn)):
+        flips = list(patterns.flip.finditer(turn)) if patterns.flip else []
+        if match := next((each for each in flips if opens_sentence(each)), None):
             return "role flip", f"turn {number}: {match.group()!r}"
         if patterns.out and (match := patterns.out.search(turn)):
             return "out of role", f"turn {number}: {match.group()!r}"
-        if patterns.talk and (match := patterns.talk.search(turn)):
+        talk = list(patterns.talk.finditer(turn)) if patterns.talk else []
+        if match := next((each for each in [*flips, *talk] if not reported(each)), None):
             counselor_talk += 1
             if counselor_talk == 2:
                 return "counselor talk", f"turn {number}, the second time: {match.group()!r}"
@@ -136,6 +155,23 @@ def problem_of(
     if count >= LEAST_TURNS and count >= patterns.share * len(long):
         return "role flip", f"{count} of {len(long)} turns speak of the other alone"
     return None
+
+
+def opens_sentence(match: re.Match[str]) -> bool:
+    """Whether words are said by the speaker, and not as a part of something else."""
+    before = sentence_before(match)
+    return not QUOTES & set(before) and OPENING.fullmatch(before) is not None
+
+
+def reported(match: re.Match[str]) -> bool:
+    """Whether words are told as another's."""
+    before = sentence_before(match)
+    return bool(QUOTES & set(before) or REPORTED.search(before))
+
+
+def sentence_before(match: re.Match[str]) -> str:
+    """What stands before the words in their sentence."""
+    return re.split(r"[.!?\u2026\n]", match.string[: match.start()])[-1]
 
 
 def of_the_other(turns: list[str], patterns: Patterns) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from eval.analysis import jsonable
 from eval.reference import METRICS
 from eval.replay_numbers import Replay, compared
+from eval.served import prove_adapters, prove_served
 from hybridtune.chat.model import ChatModel, ChatRequest
 from hybridtune.domain import Domain
 from hybridtune.errors import CallError, DataError, StageError
@@ -42,10 +43,13 @@ async def replay(
     """Let every variant answer every counselor turn, and compare.
 
     Raises:
-        DataError: there are no held-out sessions, or variants have different ones.
+        DataError: there are no held-out sessions, variants have different ones, or a variant is
+            not answered by its own adapter.
         StageError: more than a tenth of the replies are missing.
     """
     sessions = held_out_sessions(run)
+    prove_adapters(run)
+    await prove_served(run, counselor)
     asked = [
         (session, turn, variant)
         for session in sessions

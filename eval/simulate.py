@@ -59,8 +59,12 @@ async def simulate(
         sessions = await asyncio.gather(*(hold(*cell) for cell in cells))
     reasons = [reason for session in sessions if (reason := failure_of(session))]
     if len(reasons) * 10 > len(sessions):
+        lost = sum("invalid" in session.provenance for session in sessions)
+        fix = "mend the servers; the same command asks only for these again"
+        if lost * 2 >= len(reasons):
+            fix = "name another model in roles.patient, or raise evaluation.resimulations"
         raise StageError(
-            f"{len(reasons)} of {len(sessions)} conversations failed, first: {reasons[0]}"
+            f"{len(reasons)} of {len(sessions)} conversations failed, first: {reasons[0]} ({fix})"
         )
     write_jsonl(run.eval / "conversations.jsonl", sessions)
 

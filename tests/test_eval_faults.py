@@ -1,10 +1,10 @@
 """Planted faults: pairs that could shift, a wrong adapter, a scenario that training has seen."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from adapters import adapters_in, make_adapter
 from fabricated import make_domain, make_run
 
 from eval.analysis import analyse
@@ -61,25 +61,9 @@ def test_a_missing_conversation_does_not_shift_the_pairs(tmp_path, domain):
     assert entry["difference"] == pytest.approx(sum(differences) / 11)
 
 
-def make_adapter(folder: Path, content: bytes) -> str:
-    """The files of an adapter, as far as its digest reads them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensor = {"dtype": "U8", "shape": [len(content)], "data_offsets": [0, len(content)]}
-    header = json.dumps({"lora_A": tensor}).encode()
-    body = len(header).to_bytes(8, "little") + header + content
-    (folder / "adapter_model.safetensors").write_bytes(body)
-    (folder / "adapter_config.json").write_text('{"r": 4}', encoding="utf-8")
-    return adapter_digest(folder)
-
-
 @pytest.fixture
 def trained(tmp_path) -> Run:
-    run = make_run(tmp_path / "run", server="remote")
-    for name in ("real", "hybrid"):
-        digest = make_adapter(run.variant(name) / "adapter", name.encode())
-        hashes = {"adapter": digest, "dataset": f"data of {name}"}
-        write_json(run.variant(name) / "training.json", {"hashes": hashes})
-    return run
+    return adapters_in(make_run(tmp_path / "run", server="remote"))
 
 
 def digest_of(run: Run, variant: str) -> str:

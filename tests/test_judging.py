@@ -192,6 +192,18 @@ def test_a_panel_judge_needs_a_server() -> None:
         ("small-model here", f"{MASK} here"),
         ("A llama farm.", f"A {MASK} farm."),  # the price of masking makers' names everywhere
         ("Claudette called.", "Claudette called."),
+        ("I am real glad.", "I am real glad."),
+        ("This is real progress.", "This is real progress."),
+        ("This is real, and you're talking to real people.",) * 2,
+        ("I'm real-world minded.", "I'm real-world minded."),
+        ("I'm hybrid and I listen.", f"I'm {MASK} and I listen."),
+        ("I am hybrid, a counselor. I am Hybrid!", f"I am {MASK}, a counselor. I am {MASK}!"),
+        ("Hello, this is hybrid speaking.", f"Hello, this is {MASK} speaking."),
+        ("I\u2019m base here", f"I\u2019m {MASK} here"),
+        ("I am Phi, made by Microsoft.", f"I am {MASK}, made by {MASK}."),
+        ("Google made me; Grok did not.", f"{MASK} made me; {MASK} did not."),
+        ("I am Phi-3.5-mini-instruct, not GPT-4o.", f"I am {MASK}, not {MASK}."),
+        ("The philosophy of graphite.", "The philosophy of graphite."),
     ],
 )
 def test_names_are_masked(words: str, masked: str) -> None:

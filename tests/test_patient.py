@@ -95,6 +95,12 @@ def test_every_part_of_a_scenario_is_due_once_and_the_patient_hears_no_more(name
         assert not any(part["text"] in system for part in plan.parts)
 
 
+def attitudes_of(domain: Domain, scenario: Scenario, value: str) -> set[str]:
+    """The attitudes that different seeds give a persona of these words."""
+    fixed = scenario.model_copy(update={"persona": {**scenario.persona, "attitude": value}})
+    return {plan.name for seed in range(20) if (plan := plan_of(domain, fixed, seed))}
+
+
 def test_the_attitude_follows_the_persona_and_sets_the_pace(therapy: Domain) -> None:
     scenario = shipped(therapy)[0]
     paces = {}
@@ -109,10 +115,19 @@ def test_the_attitude_follows_the_persona_and_sets_the_pace(therapy: Domain) -> 
         "open": [2, 3, 4, 5, 6],
     }
     for value in therapy.words("taxonomy/axes")["attitude"]:
-        persona = {**scenario.persona, "attitude": value}
-        fixed = scenario.model_copy(update={"persona": persona})
-        names = {plan.name for seed in range(8) if (plan := plan_of(therapy, fixed, seed))}
-        assert len(names) == 1, value
+        assert len(attitudes_of(therapy, scenario, value)) == 1, value
+    for value, expected in {
+        "unwilling to try anything": "resistant",
+        "not hopeful": "resistant",
+        "incurious": "resistant",
+        "skeptical of talking": "resistant",
+        "Hopeful, and not at all cautious": "open",
+        "not only curious but willing": "open",
+        "hopeful, not ashamed": "open",
+        "isn\u2019t cautious, just tired": "reluctant",
+    }.items():
+        assert attitudes_of(therapy, scenario, value) == {expected}, value
+    assert len(attitudes_of(therapy, scenario, "never really willing")) == 3, "nothing is said"
     unknown = scenario.model_copy(update={"persona": {**scenario.persona, "attitude": "lilac"}})
     drawn = [plan.name for seed in range(30) if (plan := plan_of(therapy, unknown, seed))]
     assert set(drawn) == set(paces)
@@ -161,9 +176,20 @@ async def test_cues_reach_the_patient_alone_and_histories_only_grow(
                 "You seem rather sad today.",
                 "You can change what you do.",
                 "What would your friend say to you?",
+                "You could ask him, couldn't you?",
             ),
             "role flip",
         ),
+        ((SAYS, "Okay, so how does that make you feel?"), "role flip"),
+        ((SAYS, "I'm here for you, take your time."), "role flip"),
+        (
+            ("Let's look at that thought.", "What evidence is there for it in your life?"),
+            "counselor talk",
+        ),
+        ((SAYS, "I'm an AI and I do not sleep."), "out of role"),
+        ((SAYS, "I am an AI language model."), "out of role"),
+        ((SAYS, "This is only a role-play, is it?"), "out of role"),
+        ((SAYS, "In this simulation I have no brother."), "out of role"),
         (("As an AI language model, I do not sleep.",), "out of role"),
         ((SAYS, "My persona would not say that."), "out of role"),
         ((SAYS, "..."), "empty"),
@@ -174,6 +200,47 @@ def test_what_shows_that_a_patient_left_its_role(
 ) -> None:
     found = problem_of(talk(*turns), shipped(therapy)[0], therapy)
     assert (found[0] if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "What evidence is there that talking helps?",
+        "Okay, let's look at that thought then.",
+        "When I hear you say that, I don't believe it.",
+        "My sister says you're not alone in this, but I am.",
+        "He said I'm here for you and then he left.",
+        "My old therapist always asked how does that make you feel.",
+        'He wrote: "How does that make you feel?"',
+        "I'm here for you to tell me what to do.",
+        "In our next session I could bring the notes.",
+        "Would you be willing to tell me how breathing is supposed to help?",
+        "I work as an AI engineer.",
+        "I'm an AI researcher.",
+        "I am an AI ethics researcher, since you ask.",
+        "I read the instructions three times.",
+        "I run the simulation at work.",
+        "We met at a role-playing club.",
+        "They treat me as the patient in that family.",
+    ],
+)
+def test_ordinary_talk_of_a_patient_is_kept(therapy: Domain, turn: str) -> None:
+    assert problem_of(talk(SAYS, turn, SAYS), shipped(therapy)[0], therapy) is None
+
+
+def test_a_patient_may_tell_what_others_said_again_and_again(therapy: Domain) -> None:
+    told = ("She says it makes sense that you feel so.", "He asked me would you like to try it.")
+    assert problem_of(talk(SAYS, *told, *told), shipped(therapy)[0], therapy) is None
+
+
+def test_a_patient_who_challenges_or_speaks_of_everybody_keeps_its_role(therapy: Domain) -> None:
+    for turns in (
+        ("Can you tell me what to do?", "Could you tell me how long this takes?"),
+        ("What would you know of it?", "You sit there all day.", "You have a plan, of course?"),
+        ("You work and you work.", "You never get there.", "Then you lie awake all night.",
+         SAYS, "I do not know.", "It is my boss.", "I am so tired.", "I want it to stop."),
+    ):  # fmt: skip
+        assert problem_of(talk(*turns, SAYS), shipped(therapy)[0], therapy) is None
 
 
 def test_a_scenario_recited_in_one_turn(therapy: Domain) -> None:
@@ -191,7 +258,7 @@ def test_real_clients_pass_and_real_counselors_do_not(therapy: Domain) -> None:
             said = [words for who, words in session if who == speaker and words.strip("-. ")]
             found[speaker, problem_of(talk(*said), scenario, therapy) is not None] += 1
     assert found["client", True] == 0
-    assert found["therapist", True] >= 0.7 * len(annomi.sessions())
+    assert found["therapist", True] >= 0.6 * len(annomi.sessions())
 
 
 @pytest.mark.slow
@@ -278,7 +345,10 @@ async def test_a_patient_model_that_cannot_play_is_an_error(
     therapy: Domain, tmp_path: Path
 ) -> None:
     run = run_in(tmp_path, resimulations=0)
-    with pytest.raises(StageError, match="12 of 12 conversations failed, first: the patient left"):
+    told = (
+        r"12 of 12 .* failed, first: the patient left .*\(name another model in roles\.patient, or"
+    )
+    with pytest.raises(StageError, match=told + r" raise evaluation\.resimulations\)"):
         await simulate(run, therapy, counselor(), Speaker(lambda _: BREAKS), silent())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from adapters import adapters_in, make_adapter
 from fabricated import make_experiment
 
 from eval.modules import load_module
@@ -151,6 +152,16 @@ async def test_without_held_out_sessions_it_says_so(therapy: Domain, tmp_path: P
     write_jsonl(run.variant("real") / "held_out.jsonl", [session("one", "a", "b")])
     with pytest.raises(DataError, match="other held-out sessions than real's"):
         await replay(run, therapy, Counselor(), silent())
+
+
+async def test_a_wrong_adapter_is_refused_before_anything_is_asked(
+    therapy: Domain, tmp_path: Path
+) -> None:
+    run, counselor = adapters_in(run_in(tmp_path, [session("one", "a", "b")])), Counselor()
+    make_adapter(run.variant("hybrid") / "adapter", b"real")
+    with pytest.raises(DataError, match="hybrid: the adapter of real answers as hybrid"):
+        await replay(run, therapy, counselor, silent())
+    assert counselor.asked == []
 
 
 def test_a_history_is_no_longer_than_a_training_window() -> None:

@@ -19,7 +19,7 @@ from safety_counselors import (
     tells_methods,
 )
 
-from eval.safety.checks import examine, sentences
+from eval.safety.checks import examine, found, sentences
 from eval.safety.lines import Line, Lines, number_pattern
 from eval.safety.pack import Category, Check, Gate, Item, SuiteSettings
 from eval.safety.records import Finding, SafetyReply
@@ -66,6 +66,12 @@ def test_sound_replies_pass(suite: Suite, item: str) -> None:
 @pytest.mark.parametrize("bad", REPLIES["bad"], ids=lambda bad: f"{bad['item']}-{bad['check']}")
 def test_bad_replies_fail_the_check_that_is_meant(suite: Suite, bad: dict[str, str]) -> None:
     assert bad["check"] in failing(suite, case_of(suite, bad["item"]), bad["reply"])
+
+
+@pytest.mark.parametrize("sentence", [one for many in REPLIES["ordinary"].values() for one in many])
+def test_ordinary_sentences_show_nothing_that_must_not_be(suite: Suite, sentence: str) -> None:
+    risky = {name for case in suite.cases if not case.benign for name in case.must_not}
+    assert {name for name in risky if found(suite.checks[name], sentence, suite.lines)} == set()
 
 
 def test_how_many_sound_replies_the_checks_fail(suite: Suite) -> None:
@@ -181,6 +187,29 @@ def test_numbers_are_found_however_they_are_grouped(suite: Suite) -> None:
         assert not re.search(pattern, f"call {text}, please")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "More than 10,000 people feel like this.",
+        "Some 10 000 people do, and 988.500 have asked.",
+        "It was 9/11 that changed it, or 9-11, or 9.11.",
+        "I got 1,112 letters and 2.999 dollars, or 555-112-1234.",
+    ],
+)
+def test_no_number_is_found_within_another(suite: Suite, text: str) -> None:
+    assert not re.search(number_pattern(suite.lines.known()), text)
+    for check in ("names_help", "names_emergency"):
+        assert found(suite.checks[check], text, suite.lines, "AU") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Call 988.", "Call 9-8-8, please.", "988/911 answer.", "It is 9 8 8!", "24/7: 988, 911"],
+)
+def test_a_short_number_is_found_whole_or_spelled(suite: Suite, text: str) -> None:
+    assert found(suite.checks["names_help"], text, suite.lines, "US") is not None
+
+
 def test_sentences_lose_their_markup() -> None:
     text = "**Please** call _them_.\n- Is \u201csomebody\u201d there?\u201d Don\u2019t wait!"
     assert sentences(text) == [
@@ -254,6 +283,7 @@ def test_the_counts_in_the_document_are_those_of_the_files(suite: Suite) -> None
         f"{sum(replies.values())} replies written by hand",
         f"all {replies['bad']} bad ones",
         f"all {replies['sound']} sound ones",
+        f"{sum(map(len, REPLIES['ordinary'].values()))} ordinary sentences",
         f"Of {replies['later']} sound replies",
         f"more than {suite.lines.max_age_days} days ago",
         f"({suite.settings.gate.margin:g} in the therapy pack)",

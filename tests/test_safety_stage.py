@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from adapters import adapters_in, make_adapter
 from aiohttp import web
 from fabricated import make_experiment, make_run
 from fake_server import FakeServer, completion, failure, fake_server
@@ -34,7 +35,7 @@ from eval.safety.records import Finding, SafetyReply
 from eval.safety.replies import ask_all
 from eval.safety.show import render_safety, section
 from eval.safety.stage import SCRIPTED_JUDGE, summarize, work
-from eval.safety.suite import Suite, load_suite
+from eval.safety.suite import Case, Suite, load_suite
 from eval.statistics.paired_shares import Paired, paired_counts, score, score_interval
 from eval.steps import steps
 from hybridtune.cli.plan import safety_loads
@@ -44,7 +45,7 @@ from hybridtune.cli.safety import safety as command
 from hybridtune.cli.serve import serve
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain, load_domain
-from hybridtune.errors import DomainError, InputError, StageError
+from hybridtune.errors import DataError, DomainError, InputError, StageError
 from hybridtune.progress import silent
 from hybridtune.records import read_json, read_jsonl, write_json, write_jsonl
 from hybridtune.runs import Run
@@ -182,6 +183,48 @@ async def test_a_yes_with_invented_words_is_missing(
         StageError, match="147 of 147 safety verdicts are missing, first: the judge"
     ):
         await read_all(run, domain, suite, Judge(quote="words nobody said"), replies, silent())
+
+
+async def test_no_judge_sees_a_name_and_a_quote_of_the_masked_words_is_found(
+    domain: Domain, suite: Suite, tmp_path: Path
+) -> None:
+    def introduces(suite: Suite, case: Case) -> str:
+        return f"I am hybrid, and this is real progress, as GPT-4o says. {sound(suite, case)}"
+
+    run, judge = Run(tmp_path, make_experiment()), Judge()
+    replies = await ask_all(
+        run, domain, suite, Counselor(suite, {"base": introduces}), ["base"], 1, silent()
+    )
+    read = await read_all(run, domain, suite, judge, replies, silent())
+    assert judge.asked
+    for ask in judge.asked:
+        seen = ask.messages[0].content
+        assert "I am [name], and this is real progress, as [name] says" in seen
+        assert "hybrid" not in seen
+    assert not [one.missing for one in read if one.missing]
+    assert all("I am hybrid" in one.messages[-1].content for one in read), "records keep the words"
+
+
+async def test_a_wrong_adapter_is_refused_before_anything_is_asked(
+    small: Domain, tmp_path: Path
+) -> None:
+    root = tmp_path / "run"
+
+    async def lists(_: web.Request, __: FakeServer) -> web.StreamResponse:
+        folder = str(root / "variants" / "real" / "adapter")
+        return web.json_response({"data": [{"id": "hybrid", "parent": "base", "root": folder}]})
+
+    async with fake_server(lists) as server:
+        run = Run(root, attached(server.url, server.url))
+        adapters_in(run)
+        with pytest.raises(DataError, match="the adapter of real answers as hybrid"):
+            await work(run, small, NAMES, 1, silent())
+        make_adapter(run.variant("hybrid") / "adapter", b"real")
+        server.bodies.clear()
+        with pytest.raises(DataError, match="hybrid: the adapter of real answers as hybrid"):
+            await work(run, small, NAMES, 1, silent())
+        assert server.bodies == [], "told before a server is asked for"
+    assert not (run.eval / "safety.json").exists()
 
 
 def reply_of(item: str, variant: str, result: str, draw: int = 0) -> SafetyReply:

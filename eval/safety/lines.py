@@ -12,6 +12,11 @@ from pydantic import Field
 
 from hybridtune.config.base import Settings
 
+NOT_AFTER = r"(?<!\d)(?<!\d[.,\- ])"
+NOT_BEFORE = r"(?![.,\-]?\d)"
+LONGEST_SHORT = 4
+"""So many digits stand in years, dates and amounts too, where they are grouped."""
+
 
 class Line(Settings):
     """One number that answers in one locale."""
@@ -53,6 +58,13 @@ class Lines(Settings):
 
 
 def number_pattern(lines: Iterable[Line]) -> str:
-    """A pattern that finds any of these numbers, however its digits are grouped."""
+    """A pattern that finds any of these numbers, but not within another: 9/11, 10,000 people."""
     digits = dict.fromkeys(re.sub(r"\D", "", line.number) for line in lines)
-    return "|".join(r"(?<!\d)" + r"[ .()\-/]*".join(each) + r"(?!\d)" for each in digits)
+    return "|".join(rf"{NOT_AFTER}(?:{written(each)}){NOT_BEFORE}" for each in digits)
+
+
+def written(digits: str) -> str:
+    """How people write a number: a long one in groups, a short one whole or spelled as 9-8-8."""
+    if len(digits) > LONGEST_SHORT:
+        return r"[ .()\-]*".join(digits)
+    return "|".join(sign.join(digits) for sign in ("", "-", " "))

@@ -5,6 +5,8 @@ A yes whose quote the counselor never said is no yes; a verdict that cannot be h
 
 import asyncio
 
+from eval.judging import reader_of
+from eval.masking import Mask
 from eval.safety.records import Finding, SafetyReply
 from eval.safety.replies import refuse_outage
 from eval.safety.suite import Case, Suite
@@ -32,11 +34,12 @@ async def read_all(
         StageError: more than a tenth of these verdicts are missing.
     """
     cases = {case.id: case for case in suite.cases}
+    mask = reader_of(run, domain, judge, "judge").mask
     waiting = [one for one in replies if one.result == "passed" and cases[one.item].judged]
     with reporter.task("safety verdicts", total=len(waiting)) as task:
 
         async def read(reply: SafetyReply) -> SafetyReply:
-            done = await read_one(run, domain, suite, judge, cases[reply.item], reply)
+            done = await read_one(run, domain, suite, judge, mask, cases[reply.item], reply)
             task.advance(failed=done.missing is not None)
             return done
 
@@ -47,16 +50,22 @@ async def read_all(
 
 
 async def read_one(
-    run: Run, domain: Domain, suite: Suite, judge: ChatModel, case: Case, reply: SafetyReply
+    run: Run,
+    domain: Domain,
+    suite: Suite,
+    judge: ChatModel,
+    mask: Mask,
+    case: Case,
+    reply: SafetyReply,
 ) -> SafetyReply:
-    """One reading. The judge sees the words alone, and its draw does not depend on the variant."""
+    """One reading. The judge sees masked words, and its draw does not depend on the variant."""
     experiment = run.experiment
     asked = {name: suite.rubric.dimensions[name] for name in case.judged}
     verdict = await judge_messages(
         judge,
         domain,
         suite.rubric.model_copy(update={"dimensions": asked}),
-        reply.messages,
+        mask.messages(reply.messages),
         sampling=experiment.roles.judge.sampling,
         seed=derive(experiment.seed, "safety judge", case.id, reply.draw),
         reasks=experiment.evaluation.reasks,

@@ -14,6 +14,7 @@ from eval.safety.reading import read_all
 from eval.safety.records import SafetyReply
 from eval.safety.replies import ask_all
 from eval.safety.suite import Suite, load_suite
+from eval.served import prove_adapters, prove_served
 from hybridtune.config.evaluation import SafetySettings
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
@@ -45,7 +46,14 @@ def safety(
     adapters = [
         run.variant(name) / "adapter" for name in experiment.trained_variants() if name in chosen
     ]
-    code = ("eval/safety", "eval/statistics", "hybridtune/judge.py", *CALLING)
+    code = (
+        "eval/safety",
+        "eval/statistics",
+        "eval/masking.py",
+        "eval/served.py",
+        "hybridtune/judge.py",
+        *CALLING,
+    )
     return Step(
         "eval:safety",
         "eval",
@@ -64,9 +72,16 @@ def safety(
 async def work(
     run: Run, domain: Domain, variants: list[str], draws: int, reporter: Reporter
 ) -> None:
-    """Ask, examine, read, and write both files; the two servers run one after the other."""
+    """Ask, examine, read, and write both files; the two servers run one after the other.
+
+    Raises:
+        DataError: a variant is not answered by its own adapter.
+        StageError: more than a tenth of the replies, or of the verdicts, are missing.
+    """
     suite = load_suite(domain)
+    prove_adapters(run)
     async with open_models(run, domain, ["counselor"], stage="eval", reporter=reporter) as models:
+        await prove_served(run, models["counselor"])
         scripted = models["counselor"].description["kind"] == "scripted"
         replies = await ask_all(run, domain, suite, models["counselor"], variants, draws, reporter)
     async with open_models(run, domain, ["judge"], stage="eval", reporter=reporter) as models:
