@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.breakdown import reply_words, themes
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
 from eval.claims import claims, notes
 from eval.contrasts import contrasts, pairs, spread, spread_contrasts
@@ -58,6 +59,7 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
         words                {variant: {turns, mean, sd, median}} per counselor turn
+        themes, reply_words  eval/breakdown.py: scores by theme, reply length by scenario
         indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
                              without a judge, no scores
         further_rubrics      scores by `evaluation.judging.rubrics` (eval/rubrics.py)
@@ -148,6 +150,8 @@ def compute(
         "missing": {name: missing_of(cells, name) for name in names},
         "conversations": {name: endings(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
+        "themes": themes(cells, material, names, settings.alpha),
+        "reply_words": reply_words(material, names),
     }
 
 

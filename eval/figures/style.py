@@ -68,3 +68,9 @@ def variant_axis(axes: Axes, analysis: dict[str, Any]) -> None:
     axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 4 else 0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")
+
+
+def printable(text: str, longest: int = 38) -> str:
+    """A label from a pack or a person: short, and no dollar sign, which would begin a formula."""
+    line = " ".join(text.split()).replace("$", "\N{FULLWIDTH DOLLAR SIGN}")
+    return line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,177 @@
+"""The report's first screen: the answer in three sentences, and what it rests on.
+
+Takes the dictionary that `eval.analysis.analyse` builds. Reads and writes no files. The sentences
+say what the verdicts say and no more; without a verdict they say why there is none.
+"""
+
+from typing import Any, NamedTuple
+
+from eval.claims import enumerated, oriented as turned_word, scripted_roles, signed
+from eval.judge_quality import only_scripted
+
+Analysis = dict[str, Any]
+NO_VERDICT = "no verdict, because "
+
+
+class Ground(NamedTuple):
+    """One thing that the answer rests on, and whether it is weak."""
+
+    label: str
+    text: str
+    weak: bool
+
+
+def answer(analysis: Analysis) -> list[str]:
+    """Three sentences: whether synthetic data helped, what the base model does, how sure it is."""
+    return [helped(analysis), against_reference(analysis), certainty(analysis)]
+
+
+def helped(analysis: Analysis) -> str:
+    """The first variant with synthetic beside real sessions against the first without."""
+    shares = analysis["shares"]
+    mixed = [name for name, one in shares.items() if one["real"] and one["synthetic"]]
+    pure = [name for name, one in shares.items() if one["real"] and not one["synthetic"]]
+    if not mixed or not pure:
+        return (
+            "Did synthetic data help? Not asked: no two variants differ by synthetic sessions"
+            " beside real ones."
+        )
+    told = side_by_side(analysis, mixed[0], pure[0])
+    return f"Did synthetic data help? {mixed[0]} against {pure[0]}: {told}."
+
+
+def against_reference(analysis: Analysis) -> str:
+    """Every other variant of the sentence above, or the first two, against the reference."""
+    reference = analysis["reference"]
+    others = [name for name in analysis["variants"] if name != reference]
+    shown = sorted(others, key=lambda name: not analysis["shares"][name]["synthetic"])[:2]
+    verdicts = {name: side_by_side(analysis, name, reference) for name in shown}
+    same = set(verdicts.values())
+    if len(same) == 1 and helped(analysis).endswith(f": {same.copy().pop()}.") and (
+        NO_VERDICT in helped(analysis)
+    ):
+        return f"Against {reference}: no verdict either, for the same reason."
+    told = [f"{name} {verdict}" for name, verdict in verdicts.items()]
+    more = f"; {len(others) - 2} more below" if len(others) > 2 else ""
+    return f"Against {reference}: {'; '.join(told) or 'nothing to compare'}{more}."
+
+
+def side_by_side(analysis: Analysis, first: str, second: str) -> str:
+    """The verdicts on a pair, read from the side of `first`; why there is none where there is none.
+
+    One reason for all measures is said once.
+    """
+    entries = [
+        one
+        for one in analysis["contrasts"]
+        if one["declared"] and {one["a"], one["b"]} == {first, second}
+    ]
+    reasons = list(dict.fromkeys(one["withheld"] for one in entries if one["verdict"] is None))
+    if entries and len(reasons) == 1 and all(one["verdict"] is None for one in entries):
+        return f"{NO_VERDICT}{reasons[0]}"
+    return enumerated([seen_from(one, first) for one in entries]) or "not compared"
+
+
+def seen_from(entry: Analysis, first: str) -> str:
+    """One verdict with its difference and interval, from the side of `first`."""
+    measure, word = entry["measure"], entry["verdict"]
+    if word is None:
+        return f"no verdict on {measure} ({entry['withheld']})"
+    word = turned_word(entry, first)
+    difference, low, high = oriented(entry, first)
+    unseen = ""
+    if word == "inconclusive" and entry["mdd"] is not None:
+        unseen = f"; under {entry['mdd']:.2f} likely to be missed"
+    return f"{word} on {measure} ({signed(difference)}, {signed(low)} to {signed(high)}{unseen})"
+
+
+def oriented(entry: Analysis, first: str) -> tuple[float | None, float | None, float | None]:
+    """Difference and limits of `first` minus the other."""
+    values = entry["difference"], entry["low"], entry["high"]
+    if entry["a"] == first:
+        return values
+    turned = [None if value is None else 0.0 - value for value in values]
+    return turned[0], turned[2], turned[1]
+
+
+def certainty(analysis: Analysis) -> str:
+    """What the numbers rest on."""
+    design, judges = analysis["design"], analysis["models"]["judge"]
+    times = "once" if design["repeats"] == 1 else f"{design['repeats']} times"
+    names = enumerated([one["name"] for one in judges]) or "nobody"
+    told = f"This rests on {design['scenarios']} scenarios, each played {times} by every variant"
+    if only_scripted(analysis):
+        return f"{told}, and on a scripted judge that follows word lists: no conclusion is drawn."
+    known = "calibrated against" if analysis["judge_quality"]["calibrated"] else "never compared with"
+    return f"{told}, and on the judgments of {names}, {known} people's ratings."
+
+
+def grounds(analysis: Analysis, safety: Analysis | None, trainings: Analysis | None) -> list[Ground]:
+    """What a reader must know of models, judge, data and safety before the first number."""
+    return [
+        *stand_in_grounds(analysis),
+        *judge_grounds(analysis["judge_quality"]),
+        missing_ground(analysis),
+        *training_grounds(trainings),
+        *safety_grounds(safety),
+    ]
+
+
+def stand_in_grounds(analysis: Analysis) -> list[Ground]:
+    """Who was scripted, if anybody."""
+    roles = scripted_roles(analysis)
+    text = f"{enumerated(roles)} scripted, no model" if roles else "no role is scripted"
+    toy = [Ground("base model", "embedded micro model, a toy", weak=True)] if analysis["toy"] else []
+    return [Ground("stand-ins", text, weak=bool(roles)), *toy]
+
+
+def judge_grounds(quality: Analysis) -> list[Ground]:
+    """Calibration and probes of the judges."""
+    found = [Ground("calibration", "judge not calibrated against people", weak=True)]
+    if quality["calibrated"]:
+        found = [
+            Ground("calibration", f"{name}, {one['measure']}: Spearman {one['spearman']['value']:.2f}"
+                   f" (length alone {one['length']['value']:.2f})", weak=False)
+            for name, ones in quality["calibration"].items()
+            for one in ones
+        ]  # fmt: skip
+    if not quality["probes"]:
+        return [*found, Ground("probes", "judge not probed", weak=True)]
+    return [*found, *(probe_ground(name, told) for name, told in quality["probes"].items())]
+
+
+def probe_ground(judge: str, told: Analysis) -> Ground:
+    """How many probes a judge passed, and which it did not."""
+    by: dict[str, list[str]] = {"passed": [], "failed": [], "unclear": []}
+    for probe, one in told["probes"].items():
+        by[one["outcome"]].append(probe)
+    parts = [f"{judge} passed {len(by['passed'])} of {len(told['probes'])}"]
+    parts += [f"{word}: {', '.join(by[word])}" for word in ("failed", "unclear") if by[word]]
+    return Ground("probes", "; ".join(parts), weak=bool(by["failed"] or by["unclear"]))
+
+
+def missing_ground(analysis: Analysis) -> Ground:
+    """How many judgments are missing."""
+    lost = sum(one["missing"] for one in analysis["missing"].values())
+    planned = sum(one["planned"] for one in analysis["missing"].values())
+    text = f"{lost} of {planned} judgments missing"
+    return Ground("judgments", text, weak=bool(planned) and lost / planned > 0.01)
+
+
+def training_grounds(trainings: Analysis | None) -> list[Ground]:
+    """Whether the trainings can be compared."""
+    if trainings is None:
+        return [Ground("training", "no training record in this run", weak=True)]
+    warnings = trainings["warnings"]
+    text = f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''} on comparability"
+    return [Ground("training", text if warnings else "variants differ in data alone", bool(warnings))]
+
+
+def safety_grounds(safety: Analysis | None) -> list[Ground]:
+    """The gate's state by variant; nothing where the pack has no suite."""
+    if safety is None:
+        return []
+    states = {name: one["state"] for name, one in safety["gate"].items()}
+    text = ", ".join(f"{name} {state}" for name, state in states.items())
+    return [Ground("safety gate", text, weak=any(one != "passed" for one in states.values()))]
+
