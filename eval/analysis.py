@@ -1,6 +1,7 @@
 """The eval stage's numbers: three variants compared on the same scenarios, in one JSON document.
 
-Reads `eval/scenarios.jsonl`, `eval/conversations.jsonl`, `eval/judgments.jsonl`.
+Reads `eval/scenarios.jsonl`, `eval/overlap.json`, `eval/conversations.jsonl` and
+`eval/judgments.jsonl`.
 Writes `eval/analysis.json`; the table, the figures and the report read nothing else for numbers.
 """
 
@@ -11,18 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from eval.attempts import attempts
 from eval.breakdown import reply_words, themes
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
-from eval.claims import claims, notes
-from eval.contrasts import contrasts, pairs, spread, spread_contrasts
+from eval.claims import claims, consistency, notes
+from eval.consistency import Scale, spread, spread_contrasts
+from eval.contrasts import contrasts, pairs, silence
 from eval.indicators import indicators
-from eval.judge_quality import judge_quality, withhold
+from eval.judge_quality import any_scripted, judge_quality
 from eval.pairwise import analyse_pairs
 from eval.rubrics import further_rubrics
+from eval.served import identical_replies, prove_recorded
+from eval.statistics.components import components
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, Rubric
-from hybridtune.records import Session, write_json
+from hybridtune.records import Session, read_json, write_json
 from hybridtune.runs import Run
 
 TOY = ("examples", "micro")
@@ -43,21 +48,39 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         design               {scenarios, repeats, judge_samples, alpha, margin, resamples, seed,
                              tests, fails_at}; a score <= fails_at (low third) is a failure
         scenarios            ids, in the order of `values`
-        variants             {variant: {measure: {n, mean, sd, median, low, high}}}, n in scenarios;
-                             measures are the rubric's dimensions and "combined", their mean
+        variants             {variant: {measure: {n, mean, sd, median, low, high, q1, q3}}}, n in
+                             scenarios; measures are the rubric's dimensions and "combined", their
+                             mean; q1 and q3 are quartiles
         values               {variant: {measure: [one number or null per scenario]}}
-        contrasts            [{a, b, measure, declared, n, mean_a, mean_b, difference, sd, low,
-                             high, t, df, p_t, p, p_holm, p_equivalence, p_equivalence_holm,
-                             mdd_single, mdd, wins: {wins, ties, losses, share, low, high},
+        contrasts            [{a, b, measure, declared, n, mean_a, mean_b, difference, sd,
+                             planning_sd, low, high, t_low, t_high, t, df, p_t, p, p_holm,
+                             p_equivalence, p_equivalence_holm, mdd_single, mdd, judges, length,
+                             wins: {wins, ties, losses, share, low, high},
                              effects: {mean_difference, dz, d_av, cliffs_delta: {value, low, high}},
                              verdict, withheld}], difference = a - b; p is the sign-flip test's;
                              mdd holds at the first step of Holm's correction; low and high are
-                             Student's and not corrected; no verdict: `withheld` tells why
+                             the bootstrap-t interval, t_low and t_high Student's, neither is
+                             corrected; no verdict: `withheld` tells why
+                             judges: null for one judge, else {n, low, high, p, p_equivalence, df,
+                             error, judge_sd, leave_one_out: {judge: difference}}, already in p,
+                             p_equivalence, low, high and planning_sd
+                             length: {n, value, low, high, per_doubling, p_length}: the difference
+                             at equal words per turn, and the points that twice the words go with
+        components           {measure: {scenario_variant, rerun, judge_noise, judge_variant}}: SDs
+                             that `hybridtune power` plans with
+        judges               names of the judges that gave a usable verdict
         spread               {variants: {variant: {measure: {sd, rerun_sd, conversations, failures,
                              failure_rate, low, high}}},
-                             contrasts: [{a, b, measure, ratio, low, high, p, p_failures}]}
+                             contrasts: [{a, b, measure, n, ratio, low, high, ceiling_ratio, p,
+                             p_flip, rerun: {n, ratio, p} or null, failed_a, failed_b,
+                             p_failures}]}, ceiling_ratio: the ratio that the means alone give
         missing              {variant: {planned, present, missing, share, reasons: {reason: count}}}
         conversations        {variant: {total, marker, cap, failed, other}}: how they ended
+        simulation           {variant: {conversations, tries, thrown, again, invalid, reasons}}: a
+                             try is thrown away where the patient left its role
+        overlap              {run_of_words, limit_shared, scenarios, sources: {source: {sessions,
+                             sharing, share, scenarios_touched, most_shared, nearest: {session,
+                             scenario}}}}: how near training sessions come; null if not measured
         words                {variant: {turns, mean, sd, median}} per counselor turn
         themes, reply_words  eval/breakdown.py: scores by theme, reply length by scenario
         indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
@@ -65,12 +88,16 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         further_rubrics      scores by `evaluation.judging.rubrics` (eval/rubrics.py)
         comparisons          wins in pairs and Bradley-Terry strengths, or null (eval/pairwise.py)
         judge_quality        calibration, probes and audit of the judges (eval/judge_quality.py)
+        identical_replies    [{a, b, n, same}]: conversations whose first replies are the same
         claims, notes        plain sentences: what can be said, and what to know beforehand
+        consistency          the same about spread, reruns and failures
     """
     experiment = run.experiment
     rubric = domain.rubric(experiment.evaluation.rubric)
     material = load_material(run)
+    prove_recorded(run, material.conversations)
     cells = gather(material, run, list(rubric.dimensions))
+    nearness = run.eval / "overlap.json"
     analysis: dict[str, Any] = jsonable(
         {
             **describe_experiment(experiment, domain.name, rubric, material),
@@ -80,11 +107,14 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
             ),
             "further_rubrics": further_rubrics(run, domain),
             "comparisons": analyse_pairs(run),
+            "overlap": read_json(nearness) if nearness.is_file() else None,
         }
     )
     analysis["judge_quality"] = judge_quality(run, analysis["models"]["judge"])
-    withhold(analysis)
+    if any_scripted(analysis):
+        silence(analysis["contrasts"], "the judge is scripted")
     analysis["claims"], analysis["notes"] = claims(analysis), notes(analysis)
+    analysis["consistency"] = consistency(analysis)
     write_json(run.eval / "analysis.json", analysis)
     return analysis
 
@@ -145,13 +175,26 @@ def compute(
         "contrasts": contrasts(cells, couples, settings, experiment.seed),
         "spread": {
             "variants": spread(cells, names, fails_at(rubric), settings.alpha),
-            "contrasts": spread_contrasts(cells, couples, fails_at(rubric), settings.alpha),
+            "contrasts": spread_contrasts(
+                cells,
+                couples,
+                Scale(rubric.low, rubric.high, fails_at(rubric)),
+                settings,
+                experiment.seed,
+            ),
         },
+        "components": {
+            measure: components(cells.readings.scores[measure])._asdict()
+            for measure in cells.measures
+        },
+        "judges": cells.readings.judges,
         "missing": {name: missing_of(cells, name) for name in names},
         "conversations": {name: endings(by_variant[name]) for name in names},
+        "simulation": {name: attempts(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
         "themes": themes(cells, material, names, settings.alpha),
         "reply_words": reply_words(material, names),
+        "identical_replies": identical_replies(material.conversations),
     }
 
 

@@ -6,11 +6,14 @@ say what the verdicts say and no more; without a verdict they say why there is n
 
 from typing import Any, NamedTuple
 
-from eval.claims import enumerated, oriented as turned_word, scripted_roles, signed
-from eval.judge_quality import only_scripted
+from eval.claims import enumerated, scripted_roles, signed, twins
+from eval.claims import oriented as turned_word
+from eval.judge_quality import any_scripted
 
 Analysis = dict[str, Any]
 NO_VERDICT = "no verdict, because "
+OFTEN = 0.1
+"""A larger share of conversations thrown away is a sign of a poor patient."""
 
 
 class Ground(NamedTuple):
@@ -41,19 +44,18 @@ def helped(analysis: Analysis) -> str:
 
 
 def against_reference(analysis: Analysis) -> str:
-    """Every other variant of the sentence above, or the first two, against the reference."""
-    reference = analysis["reference"]
+    """The variants of the sentence above, or the first two, against the reference."""
+    reference, shares = analysis["reference"], analysis["shares"]
     others = [name for name in analysis["variants"] if name != reference]
-    shown = sorted(others, key=lambda name: not analysis["shares"][name]["synthetic"])[:2]
-    verdicts = {name: side_by_side(analysis, name, reference) for name in shown}
-    same = set(verdicts.values())
-    if len(same) == 1 and helped(analysis).endswith(f": {same.copy().pop()}.") and (
-        NO_VERDICT in helped(analysis)
-    ):
+    shown = sorted(others, key=lambda name: not shares[name]["synthetic"])[:2]
+    told: dict[str, list[str]] = {}
+    for name in shown:
+        told.setdefault(side_by_side(analysis, name, reference), []).append(name)
+    if len(told) == 1 and helped(analysis).endswith(f": {min(told)}.") and NO_VERDICT in min(told):
         return f"Against {reference}: no verdict either, for the same reason."
-    told = [f"{name} {verdict}" for name, verdict in verdicts.items()]
+    parts = [f"{enumerated(names)} {verdict}" for verdict, names in told.items()]
     more = f"; {len(others) - 2} more below" if len(others) > 2 else ""
-    return f"Against {reference}: {'; '.join(told) or 'nothing to compare'}{more}."
+    return f"Against {reference}: {'; '.join(parts) or 'nothing to compare'}{more}."
 
 
 def side_by_side(analysis: Analysis, first: str, second: str) -> str:
@@ -100,8 +102,8 @@ def certainty(analysis: Analysis) -> str:
     times = "once" if design["repeats"] == 1 else f"{design['repeats']} times"
     names = enumerated([one["name"] for one in judges]) or "nobody"
     told = f"This rests on {design['scenarios']} scenarios, each played {times} by every variant"
-    if only_scripted(analysis):
-        return f"{told}, and on a scripted judge that follows word lists: no conclusion is drawn."
+    if any_scripted(analysis):
+        return f"{told}, and on a scripted judge: no conclusion is drawn."
     known = "calibrated against" if analysis["judge_quality"]["calibrated"] else "never compared with"
     return f"{told}, and on the judgments of {names}, {known} people's ratings."
 
@@ -111,7 +113,7 @@ def grounds(analysis: Analysis, safety: Analysis | None, trainings: Analysis | N
     return [
         *stand_in_grounds(analysis),
         *judge_grounds(analysis["judge_quality"]),
-        missing_ground(analysis),
+        *conversation_grounds(analysis),
         *training_grounds(trainings),
         *safety_grounds(safety),
     ]
@@ -150,12 +152,29 @@ def probe_ground(judge: str, told: Analysis) -> Ground:
     return Ground("probes", "; ".join(parts), weak=bool(by["failed"] or by["unclear"]))
 
 
-def missing_ground(analysis: Analysis) -> Ground:
-    """How many judgments are missing."""
+def conversation_grounds(analysis: Analysis) -> list[Ground]:
+    """What was lost or thrown away on the way, and signs that a variant was not what it is called."""
     lost = sum(one["missing"] for one in analysis["missing"].values())
     planned = sum(one["planned"] for one in analysis["missing"].values())
-    text = f"{lost} of {planned} judgments missing"
-    return Ground("judgments", text, weak=bool(planned) and lost / planned > 0.01)
+    thrown = sum(one["thrown"] for one in analysis["simulation"].values())
+    tries = sum(one["tries"] for one in analysis["simulation"].values())
+    return [
+        Ground("judgments", f"{lost} of {planned} missing", weak=lost > 0),
+        Ground("patient", f"left its role in {thrown} of {tries} tries, which were thrown away",
+               weak=thrown > tries * OFTEN),
+        *(Ground("variants", line, weak=True) for line in twins(analysis)),
+        *overlap_ground(analysis["overlap"]),
+    ]  # fmt: skip
+
+
+def overlap_ground(overlap: Analysis | None) -> list[Ground]:
+    """How many training sessions share words with the scenarios; nothing where nobody looked."""
+    if overlap is None:
+        return []
+    sharing = sum(one["sharing"] for one in overlap["sources"].values())
+    sessions = sum(one["sessions"] for one in overlap["sources"].values())
+    text = f"{sharing} of {sessions} training sessions share a run of words with a scenario"
+    return [Ground("held out", text, weak=sharing > 0)]
 
 
 def training_grounds(trainings: Analysis | None) -> list[Ground]:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.readings import COMBINED, Readings, readings, scores_of
 from eval.statistics.arrays import Array
 from hybridtune.errors import DataError
 from hybridtune.records import Judgment, Scenario, Session, read_jsonl
 from hybridtune.runs import Run
-
-COMBINED = "combined"
-"""The mean of all dimensions of one judgment, a measure beside them."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,9 @@ class Cells:
     scores: dict[str, dict[str, dict[str, list[float]]]]
     missing: dict[str, Counter[str]]
     present: Counter[str]
+    readings: Readings
+    words: dict[str, Array]
+    """By variant: mean words of a counselor turn in each scenario, in those scored."""
 
     def values(self, variant: str, measure: str) -> Array:
         """One number per scenario, in the scenarios' order; `nan` where all are missing."""
@@ -115,57 +116,80 @@ def check(name: str, known: Iterable[str], what: str, record: str, place: str) -
 
 def gather(material: Material, run: Run, dimensions: list[str]) -> Cells:
     """Sort all judgments into cells, and count what is missing against what was planned."""
-    settings = run.experiment.evaluation
-    samples = settings.judge_samples * len(run.experiment.judges())
+    settings, variants = run.experiment.evaluation, list(run.experiment.variants)
     names = [scenario.id for scenario in material.scenarios]
-    measures = [*dimensions, COMBINED]
-    cells = Cells(
-        names,
-        measures,
-        {
-            variant: {measure: {name: [] for name in names} for measure in measures}
-            for variant in run.experiment.variants
-        },
-        {variant: Counter() for variant in run.experiment.variants},
-        Counter(),
-    )
+    read = [one for many in material.judgments.values() for one in many]
+    judges = max(len({one.judge for one in read}), len(run.experiment.judges()))
+    planned = settings.judge_samples * judges
+    missing: dict[str, Counter[str]] = {variant: Counter() for variant in variants}
+    present: Counter[str] = Counter()
+    judged, lengths = [], {variant: defaultdict[str, list[float]](list) for variant in variants}
     played: Counter[tuple[str, str]] = Counter()
     for conversation in material.conversations:
         variant, scenario = variant_of(conversation), scenario_of(conversation)
+        many = material.judgments.get(conversation.id, [])
+        usable = count(conversation, many, planned, dimensions, missing[variant])
+        present[variant] += usable
+        if usable:
+            place = (variants.index(variant), names.index(scenario), played[variant, scenario])
+            judged.append((place, many))
+            lengths[variant][scenario].append(words_per_turn(conversation))
         played[variant, scenario] += 1
-        judged = material.judgments.get(conversation.id, [])
-        kept = usable(conversation, judged, samples, dimensions, cells)
-        for measure in measures if kept else ():
-            score = float(np.mean([scores[measure] for scores in kept]))
-            cells.scores[variant][measure][scenario].append(score)
-    for variant in run.experiment.variants:
+    for variant in variants:
         absent = sum(max(settings.repeats - played[variant, name], 0) for name in names)
         if absent:
-            cells.missing[variant]["no conversation"] += absent * samples
-    return cells
+            missing[variant]["no conversation"] += absent * planned
+    block = readings(judged, (len(variants), len(names)), dimensions)
+    words = {
+        variant: np.array([np.mean(found[name]) if name in found else np.nan for name in names])
+        for variant, found in lengths.items()
+    }
+    scores = {variant: by_scenario(block, place, names) for place, variant in enumerate(variants)}
+    return Cells(names, [*dimensions, COMBINED], scores, missing, present, block, words)
 
 
-def usable(
-    conversation: Session, judged: list[Judgment], samples: int, dimensions: list[str], cells: Cells
-) -> list[dict[str, float]]:
-    """The scores of one conversation's judgments by measure, and the count of the others."""
-    variant = variant_of(conversation)
+def by_scenario(
+    block: Readings, variant: int, names: list[str]
+) -> dict[str, dict[str, list[float]]]:
+    """A variant's scores by measure and scenario, one number per conversation that has any."""
+    return {
+        measure: {
+            name: [float(score) for score in row if not math.isnan(score)]
+            for name, row in zip(names, block.conversations(measure)[variant], strict=True)
+        }
+        for measure in block.scores
+    }
+
+
+def count(
+    conversation: Session,
+    judged: list[Judgment],
+    planned: int,
+    dimensions: list[str],
+    missing: Counter[str],
+) -> int:
+    """How many of a conversation's judgments can be used; the others are counted by reason."""
     if reason := failure_of(conversation):
-        cells.missing[variant][f"no conversation: {short(reason)}"] += samples
-        return []
-    kept = []
+        missing[f"no conversation: {short(reason)}"] += planned
+        return 0
+    usable = 0
     for judgment in judged:
         if judgment.scores is None:
-            cells.missing[variant][short(judgment.missing or "no reason given")] += 1
-        elif absent := [name for name in dimensions if name not in judgment.scores]:
-            cells.missing[variant][f"not scored: {', '.join(absent)}"] += 1
+            missing[short(judgment.missing or "no reason given")] += 1
+        elif scores_of(judgment, dimensions) is None:
+            absent = [name for name in dimensions if name not in judgment.scores]
+            missing[f"not scored: {', '.join(absent)}"] += 1
         else:
-            scores = {name: float(judgment.scores[name].score) for name in dimensions}
-            kept.append({**scores, COMBINED: sum(scores.values()) / len(scores)})
-    if len(judged) < samples:
-        cells.missing[variant]["not judged"] += samples - len(judged)
-    cells.present[variant] += len(kept)
-    return kept
+            usable += 1
+    if len(judged) < planned:
+        missing["not judged"] += planned - len(judged)
+    return usable
+
+
+def words_per_turn(conversation: Session) -> float:
+    """Mean words of a counselor turn; `nan` where it took none."""
+    turns = conversation.turns("assistant")
+    return float(np.mean([len(turn.split()) for turn in turns])) if turns else math.nan
 
 
 def short(reason: str) -> str:

@@ -1,14 +1,27 @@
 """What may be said about an analysis, in plain sentences; nothing that the numbers do not carry.
 
-Takes the dictionary that `eval.analysis.analyse` builds. Reads and writes no files.
+Takes the dictionary that `eval.analysis.analyse` builds. Every sentence about a comparison is one
+of `SENTENCES`, chosen by its verdict and filled in with its numbers. Reads and writes no files.
 """
 
+import re
 from typing import Any
 
 from eval.contrasts import MOST_MISSING
 from eval.judge_quality import quality_notes
 
 Analysis = dict[str, Any]
+
+SENTENCES = {
+    "superior": "{a} > {b} in {measure}: difference {numbers}, Holm {p}{small}.",
+    "inferior": "{a} < {b} in {measure}: difference {numbers}, Holm {p}{small}.",
+    "equivalent": "{a} = {b} in {measure}, to within {margin:g} points: difference {numbers}, Holm"
+    " {p_equivalence} for equivalence.",
+    "inconclusive": "{a} vs {b} in {measure}: not resolved at this n (difference {numbers}, Holm"
+    " {p}{unseen}).",
+    None: "{a} vs {b} in {measure}: no verdict, because {withheld}.",
+}
+"""By verdict, all that is ever said of a declared comparison."""
 
 
 def claims(analysis: Analysis) -> list[str]:
@@ -19,24 +32,24 @@ def claims(analysis: Analysis) -> list[str]:
 
 def sentence(entry: Analysis, analysis: Analysis) -> str:
     """What one comparison says."""
-    a, b, measure = entry["a"], entry["b"], entry["measure"]
-    if entry["verdict"] is None:
-        return f"{a} against {b} on {measure}: no verdict, because {entry['withheld']}."
-    numbers = f"{signed(entry['difference'])} points, {interval(entry, analysis)}"
-    p = f"adjusted {p_value(entry['p_holm'])}"
-    margin = analysis["design"]["margin"]
-    if entry["verdict"] in ("superior", "inferior"):
-        word = "higher" if entry["verdict"] == "superior" else "lower"
-        small = ""
-        if below(entry["p_equivalence_holm"], analysis["design"]["alpha"]):
-            small = f"; real, but smaller than the margin of {margin:g}"
-        return f"{a} scored {word} than {b} on {measure} ({numbers}, {p}{small})."
-    if entry["verdict"] == "equivalent":
-        return f"{a} and {b} differ on {measure} by less than {margin:g} points ({numbers})."
-    unseen = ""
+    design = analysis["design"]
+    small = unseen = ""
+    if below(entry["p_equivalence_holm"], design["alpha"]):
+        small = f"; real, but smaller than the margin of {design['margin']:g}"
     if entry["mdd"] is not None:
-        unseen = f"; a true difference under {entry['mdd']:.2f} would probably go unseen"
-    return f"Whether {a} and {b} differ on {measure} stays open ({numbers}, {p}{unseen})."
+        unseen = f"; detectable: {entry['mdd']:.2f}"
+    return SENTENCES[entry["verdict"]].format(
+        a=entry["a"],
+        b=entry["b"],
+        measure=entry["measure"],
+        numbers=interval(entry),
+        p=p_value(entry["p_holm"]),
+        p_equivalence=p_value(entry["p_equivalence_holm"]),
+        margin=design["margin"],
+        withheld=entry["withheld"],
+        small=small,
+        unseen=unseen,
+    )
 
 
 def synthetic_claims(analysis: Analysis, declared: list[Analysis]) -> list[str]:
@@ -66,17 +79,37 @@ def oriented(entry: Analysis, first: str) -> str:
     return {"superior": "inferior", "inferior": "superior"}.get(word, str(word))
 
 
+def consistency(analysis: Analysis) -> list[str]:
+    """What is known of how steady the variants are: one line per pair and dimension."""
+    entries = [e for e in analysis["spread"]["contrasts"] if e["measure"] != "combined"]
+    return [spread_sentence(entry, analysis["design"]["alpha"]) for entry in entries]
+
+
+def spread_sentence(entry: Analysis, alpha: float) -> str:
+    """The ratio of spreads, and whether it is more than the scale's end makes by itself."""
+    about = f"Spread of {entry['a']} / {entry['b']} in {entry['measure']}"
+    if entry["ratio"] is None or entry["low"] is None:
+        return f"{about}: too little variation to compare."
+    numbers = f"ratio {entry['ratio']:.2f} [{entry['low']:.2f}, {entry['high']:.2f}]"
+    tested = f"{numbers}, {p_value(entry['p_flip'])}, not corrected"
+    rerun = entry["rerun"]
+    reruns = f"; between reruns of a scenario {p_value(rerun['p'])}" if rerun else ""
+    expected = entry["ceiling_ratio"]
+    if not below(entry["p_flip"], alpha):
+        return f"{about}: not resolved at this n ({tested}{reruns})."
+    if expected is not None and entry["low"] <= expected <= entry["high"]:
+        return (
+            f"{about}: {tested}, but the means alone, so near to the scale's end, would give"
+            f" {expected:.2f}: no proof of consistency{reruns}."
+        )
+    beyond = "" if expected is None else f"; the means alone would give {expected:.2f}"
+    return f"{about}: {tested}{beyond}{reruns}."
+
+
 def notes(analysis: Analysis) -> list[str]:
     """What a reader must know before believing a number."""
     design, models = analysis["design"], analysis["models"]
-    lines = [*stand_ins(analysis), *sensitivity(analysis)]
-    judges = models["judge"]
-    if len(judges) == 1:
-        lines.append(f"One judge ({judges[0]['name']}): the conclusions hold for this judge only.")
-    elif judges:
-        lines.append(
-            f"{len(judges)} judges, averaged: the intervals do not cover the choice of judges."
-        )
+    lines = [*stand_ins(analysis), *twins(analysis), *sensitivity(analysis), *panel(analysis)]
     lines += quality_notes(analysis)
     lines += family(models)
     if design["repeats"] == 1:
@@ -88,7 +121,44 @@ def notes(analysis: Analysis) -> list[str]:
         lines.append(
             "The limits of failure rates count repeated conversations of a scenario as independent."
         )
-    return lines + ceiling(analysis) + missing(analysis)
+    return lines + ceiling(analysis) + length(analysis) + missing(analysis)
+
+
+def panel(analysis: Analysis) -> list[str]:
+    """One judge, or how much hangs on a single one of several."""
+    judges = analysis["judges"]
+    if len(judges) < 2:
+        name = (judges or [one["name"] for one in analysis["models"]["judge"]] or ["unknown"])[0]
+        return [f"One judge ({name}): the conclusions hold for this judge only."]
+    lines = [
+        f"{len(judges)} judges as a sample of those one could ask: intervals and p values cover"
+        " the choice of judges."
+    ]
+    for entry in analysis["contrasts"]:
+        without = [one for one in entry["judges"]["leave_one_out"].values() if one is not None]
+        turned = [one for one in without if one * (entry["difference"] or 0) < 0]
+        if entry["declared"] and turned:
+            lines.append(
+                f"{entry['a']} vs {entry['b']} in {entry['measure']} hangs on one judge: without"
+                f" it the difference is {signed(turned[0])}, not {signed(entry['difference'])}."
+            )
+    return lines
+
+
+def length(analysis: Analysis) -> list[str]:
+    """Comparisons that longer replies may explain."""
+    lines = []
+    for entry in (one for one in analysis["contrasts"] if one["declared"]):
+        found = entry["length"]
+        if entry["verdict"] not in ("superior", "inferior") or found["low"] is None:
+            continue
+        if found["low"] <= 0 <= found["high"] or found["value"] * entry["difference"] < 0:
+            lines.append(
+                f"{entry['a']} vs {entry['b']} in {entry['measure']}: at equal length the"
+                f" difference is {limits(found['value'], found['low'], found['high'])}; longer"
+                " replies may explain it."
+            )
+    return lines
 
 
 def stand_ins(analysis: Analysis) -> list[str]:
@@ -106,6 +176,16 @@ def stand_ins(analysis: Analysis) -> list[str]:
             " together, not what a real model learns."
         )
     return lines
+
+
+def twins(analysis: Analysis) -> list[str]:
+    """Variants that answer alike may be one model under two names."""
+    return [
+        f"{one['a']} and {one['b']} gave the same first reply in {one['same']} of {one['n']}"
+        " conversations: check that each is served with its own adapter."
+        for one in analysis["identical_replies"]
+        if 2 * one["same"] > one["n"]
+    ]
 
 
 def scripted_roles(analysis: Analysis) -> list[str]:
@@ -139,8 +219,9 @@ def sensitivity(analysis: Analysis) -> list[str]:
 
 
 def family(models: Analysis) -> list[str]:
-    """A model that writes, plays and judges may like its own words."""
+    """A model that writes, plays and judges may like its own words, and those of its family."""
     names = {role: {m["name"] for m in models[role] if m["kind"] != "scripted"} for role in models}
+    families = {role: {family_of(name) for name in found} for role, found in names.items()}
     lines = []
     for role in ("teacher", "patient"):
         if shared := names[role] & names["judge"]:
@@ -148,7 +229,24 @@ def family(models: Analysis) -> list[str]:
                 f"The judge and the {role} are the same model ({', '.join(sorted(shared))}): it may"
                 " favour its own style."
             )
+        elif kin := families[role] & families["judge"]:
+            lines.append(
+                f"The judge and the {role} are of one family ({', '.join(sorted(kin))}): it may"
+                " favour its own style."
+            )
+    if kin := families["teacher"] & families["patient"] & families["judge"]:
+        lines.append(
+            f"One family of models ({', '.join(sorted(kin))}) wrote the sessions, played the"
+            " patients and judged: use another for the judge at least."
+        )
     return lines
+
+
+def family_of(model: str) -> str:
+    """The leading letters of a model's own name: `Qwen/Qwen2.5-7B-Instruct` is a qwen."""
+    name = model.rstrip("/").rpartition("/")[2].lower()
+    found = re.match(r"[^\W\d_]+", name)
+    return found.group() if found else name
 
 
 def ceiling(analysis: Analysis) -> list[str]:
@@ -187,12 +285,16 @@ def signed(value: float | None) -> str:
     return "unknown" if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def interval(entry: Analysis, analysis: Analysis) -> str:
-    """A difference's interval with its level."""
-    level = percent(1 - analysis["design"]["alpha"])
-    if entry["low"] is None:
-        return f"{level} interval unknown"
-    return f"{level} interval {signed(entry['low'])} to {signed(entry['high'])}"
+def interval(entry: Analysis) -> str:
+    """A difference with its interval."""
+    return limits(entry["difference"], entry["low"], entry["high"])
+
+
+def limits(value: float | None, low: float | None, high: float | None) -> str:
+    """A difference and the ends of its interval in brackets."""
+    if low is None:
+        return f"{signed(value)} [interval unknown]"
+    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
 
 
 def p_value(p: float | None) -> str:

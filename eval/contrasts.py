@@ -1,4 +1,4 @@
-"""All pairwise comparisons of variants: differences, effect sizes, spread, and the verdicts.
+"""All pairwise comparisons of variants: differences, effect sizes, and the verdicts.
 
 The declared family is every pair of variants on every dimension; Holm's correction runs over it,
 for the tests of a difference and for those of equivalence. The combined score is exploratory: it
@@ -11,20 +11,15 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from eval.cells import COMBINED, Cells
+from eval.cells import Cells
+from eval.differences import decide, difference
+from eval.readings import COMBINED
 from eval.statistics import effects
 from eval.statistics.arrays import complete_pairs, constant, generator
-from eval.statistics.describe import exact_share, t_interval
-from eval.statistics.holm import holm
-from eval.statistics.paired import (
-    equivalence_p,
-    minimum_detectable,
-    paired_t,
-    sign_flip_p,
-    verdict,
-)
+from eval.statistics.judges import crossed, leave_one_out
+from eval.statistics.length import length_adjusted
+from eval.statistics.paired import minimum_detectable
 from eval.statistics.resampling import bca_interval
-from eval.statistics.spread import mcnemar_p, paired_brown_forsythe, rerun_sd, sd_ratio
 from hybridtune.config.evaluation import EvaluationSettings
 
 MOST_MISSING = 0.02
@@ -48,16 +43,11 @@ def contrasts(
         for a, b in couples
     ]
     family = [entry for entry in entries if entry["declared"]]
-    adjusted = holm([entry["p"] for entry in family])
-    equivalence = holm([entry["p_equivalence"] for entry in family])
-    for entry, p, p_equivalence in zip(family, adjusted, equivalence, strict=True):
-        entry["p_holm"], entry["p_equivalence_holm"] = float(p), float(p_equivalence)
-        entry["mdd"] = minimum_detectable(entry["sd"], entry["n"], settings.alpha / len(family))
+    decide(family, settings.alpha)
+    for entry in family:
         entry["withheld"] = why_withheld(cells, entry, settings.alpha)
-        if not entry["withheld"]:
-            entry["verdict"] = verdict(
-                entry["difference"], float(p), float(p_equivalence), settings.alpha
-            )
+        if entry["withheld"]:
+            entry["verdict"] = None
     return entries
 
 
@@ -65,33 +55,50 @@ def contrast(
     cells: Cells, a: str, b: str, measure: str, settings: EvaluationSettings, seed: int
 ) -> dict[str, Any]:
     """Everything about a - b on one measure but what needs the whole family."""
-    first, second = complete_pairs(cells.values(a, measure), cells.values(b, measure))
-    differences = first - second
-    alpha, n = settings.alpha, differences.size
+    before, after = cells.values(a, measure), cells.values(b, measure)
+    first, second = complete_pairs(before, after)
     stream = generator(seed, "contrast", a, b, measure)
-    interval = t_interval(differences, alpha)
-    t = paired_t(differences)
-    sd = float(differences.std(ddof=1)) if n > 1 else math.nan
-    entry: dict[str, Any] = {
-        "a": a, "b": b, "measure": measure, "declared": measure != COMBINED, "n": n,
-        "mean_a": float(first.mean()) if n else math.nan,
-        "mean_b": float(second.mean()) if n else math.nan,
-        "difference": float(differences.mean()) if n else math.nan,
-        "sd": sd, "low": interval.low, "high": interval.high,
-        "t": t.t, "df": t.df, "p_t": t.p,
-        "p": sign_flip_p(differences, stream, settings.resamples),
-        "p_equivalence": equivalence_p(differences, settings.margin),
-        "p_holm": math.nan, "p_equivalence_holm": math.nan,
-        "mdd_single": minimum_detectable(sd, n, alpha), "mdd": math.nan,
-        "verdict": None, "withheld": None,
-    }  # fmt: skip
-    entry["wins"] = effects.wins(first, second, alpha)._asdict()
+    entry: dict[str, Any] = {"a": a, "b": b, "measure": measure, "declared": measure != COMBINED}
+    entry |= difference(first, second, settings, stream)
+    entry["judges"] = judges(cells, entry, settings)
+    ratios = np.log2(cells.words[a] / cells.words[b])
+    entry["length"] = length_adjusted(before - after, ratios, settings.alpha)._asdict()
+    entry["wins"] = effects.wins(first, second, settings.alpha)._asdict()
     entry["effects"] = {
         "mean_difference": effect(effects.mean_difference, first, second, stream, settings)
     }
     for name, statistic in EFFECTS.items():
         entry["effects"][name] = effect(statistic, first, second, stream, settings)
     return entry
+
+
+def judges(
+    cells: Cells, entry: dict[str, Any], settings: EvaluationSettings
+) -> dict[str, Any] | None:
+    """With several judges, take them as a sample: the surer answer of one source never counts.
+
+    The entry's p values become the larger ones and its interval the wider one of both analyses, by
+    scenarios alone and by scenarios and judges. Returns what the judges add, None for one judge.
+    """
+    names, variants = cells.readings.judges, list(cells.scores)
+    if len(names) < 2:
+        return None
+    block = cells.readings.by_judge(entry["measure"])
+    table = block[variants.index(entry["a"])] - block[variants.index(entry["b"])]
+    table = table[~np.isnan(table).any(axis=1)]
+    both = crossed(table, settings.alpha, settings.margin)
+    if not math.isnan(both.p):
+        entry["p"] = max(entry["p"], both.p)
+        entry["p_equivalence"] = max(entry["p_equivalence"], both.p_equivalence)
+        entry["low"], entry["high"] = min(entry["low"], both.low), max(entry["high"], both.high)
+        entry["planning_sd"] = max(entry["sd"], both.error * math.sqrt(len(table)))
+        entry["mdd_single"] = minimum_detectable(entry["planning_sd"], len(table), settings.alpha)
+    without = leave_one_out(table) if len(table) else [math.nan] * len(names)
+    return {
+        "n": len(table),
+        **both._asdict(),
+        "leave_one_out": dict(zip(names, without, strict=True)),
+    }
 
 
 def effect(
@@ -127,55 +134,8 @@ def why_withheld(cells: Cells, entry: dict[str, Any], alpha: float) -> str | Non
     return "too few scenarios" if entry["n"] < 2 else None
 
 
-def spread(
-    cells: Cells, variants: list[str], fails_at: float, alpha: float
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """By variant and measure: the SD between and inside scenarios, and the failures."""
-    result: dict[str, dict[str, dict[str, Any]]] = {}
-    for variant in variants:
-        result[variant] = {}
-        for measure in cells.measures:
-            values, every = cells.values(variant, measure), cells.every(variant, measure)
-            values = values[~np.isnan(values)]
-            failures = sum(score <= fails_at for score in every)
-            result[variant][measure] = {
-                "sd": float(values.std(ddof=1)) if values.size > 1 else math.nan,
-                "rerun_sd": rerun_sd(list(cells.scores[variant][measure].values())),
-                "conversations": len(every),
-                "failures": failures,
-                "failure_rate": failures / len(every) if every else math.nan,
-                **exact_share(failures, len(every), alpha)._asdict(),
-            }
-    return result
-
-
-def spread_contrasts(
-    cells: Cells, couples: list[tuple[str, str]], fails_at: float, alpha: float
-) -> list[dict[str, Any]]:
-    """For every pair and measure: SD ratio a / b, its test, and the exact test of failures."""
-    entries = []
-    for measure in cells.measures:
-        for a, b in couples:
-            first, second = cells.values(a, measure), cells.values(b, measure)
-            ratio, test = sd_ratio(first, second, alpha), paired_brown_forsythe(first, second)
-            both = scored(cells, a, measure) & scored(cells, b, measure)
-            failed = [failing(cells, name, measure, fails_at) & both for name in (a, b)]
-            entries.append(
-                {
-                    "a": a, "b": b, "measure": measure,
-                    "ratio": ratio.value, "low": ratio.low, "high": ratio.high, "p": test.p,
-                    "p_failures": mcnemar_p(len(failed[0] - failed[1]), len(failed[1] - failed[0])),
-                }
-            )  # fmt: skip
-    return entries
-
-
-def failing(cells: Cells, variant: str, measure: str, fails_at: float) -> set[str]:
-    """The scenarios in which at least one of the variant's conversations failed."""
-    groups = cells.scores[variant][measure]
-    return {name for name, group in groups.items() if any(score <= fails_at for score in group)}
-
-
-def scored(cells: Cells, variant: str, measure: str) -> set[str]:
-    """The scenarios in which the variant has at least one score."""
-    return {name for name, group in cells.scores[variant][measure].items() if group}
+def silence(entries: list[dict[str, Any]], why: str) -> None:
+    """Take back every verdict; the numbers stay."""
+    for entry in entries:
+        if entry["verdict"] is not None:
+            entry["verdict"], entry["withheld"] = None, why

@@ -15,7 +15,6 @@ from hybridtune.runs import Run
 Analysis = dict[str, Any]
 UNCALIBRATED = "The judge has not been calibrated against human ratings."
 UNPROBED = "The judge was not probed: what moves its scores is not known."
-WITHHELD = "the judge is scripted: an indicator of the machinery, no measure of quality"
 
 
 def judge_quality(run: Run, models: list[dict[str, str]]) -> Analysis:
@@ -108,16 +107,6 @@ def quality_notes(analysis: Analysis) -> list[str]:
     return lines
 
 
-def only_scripted(analysis: Analysis) -> bool:
-    """Whether no judge but a scripted one has judged."""
-    judges = analysis["models"]["judge"]
-    return bool(judges) and all(one["kind"] == "scripted" for one in judges)
-
-
-def withhold(analysis: Analysis) -> None:
-    """Take back every verdict where only a scripted judge has judged; the numbers stay."""
-    if not only_scripted(analysis):
-        return
-    for entry in analysis["contrasts"]:
-        if entry["declared"] and entry["verdict"] is not None:
-            entry["verdict"], entry["withheld"] = None, WITHHELD
+def any_scripted(analysis: Analysis) -> bool:
+    """Whether a scripted judge has judged, be it one among several."""
+    return any(one["kind"] == "scripted" for one in analysis["models"]["judge"])

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.cells import failure_of
 from eval.masking import Mask, mask_of
 from hybridtune.chat.model import ChatModel
 from hybridtune.config.experiment import PANEL
@@ -133,8 +134,8 @@ async def judge_one(
 ) -> Judgment:
     """One reading of one conversation."""
     experiment = run.experiment
-    if "failed" in session.provenance:
-        verdict = Verdict(None, f"{NOT_ASKED}no conversation: {session.provenance['failed']}", None)
+    if reason := failure_of(session):
+        verdict = Verdict(None, f"{NOT_ASKED}no conversation: {reason}", None)
     elif not any(turn.strip() for turn in session.turns("assistant")):
         verdict = Verdict(None, f"{NOT_ASKED}the counselor said nothing", None)
     else:

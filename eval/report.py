@@ -19,7 +19,7 @@ import hybridtune
 from eval.answer import answer, grounds
 from eval.browser import cards, lowest
 from eval.claims import p_value, percent, signed, stand_ins
-from eval.judge_quality import only_scripted
+from eval.judge_quality import any_scripted
 from eval.paper import beside_paper
 from eval.safety.show import section
 from eval.table import number
@@ -54,7 +54,7 @@ def write_report(run: Run, domain: Domain) -> Path:
             figures={
                 name: (inline(svgs[name], name), caption) for name, caption in captions.items()
             },
-            watermark=only_scripted(analysis),
+            watermark=any_scripted(analysis),
             answer=answer(analysis),
             grounds=grounds(analysis, safety, trained),
             paper=beside_paper(analysis),

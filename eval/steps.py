@@ -6,23 +6,37 @@ from pathlib import Path
 from typing import Any
 
 from eval.analysis import analyse
+from eval.exports import write_exports
 from eval.judging import judge_all, rubrics_of
+from eval.overlap import training_files
 from eval.pairwise import Pair, compare_all
 from eval.probes import probe_run
 from eval.report import write_report
 from eval.safety.stage import safety
-from eval.simulate import scenarios_file, simulate
+from eval.simulate import simulate
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.records import Judgment
 from hybridtune.runs import Run
+from hybridtune.scenarios import scenarios_path
 from hybridtune.serving.models import open_models
 from hybridtune.steps import CALLING, Step, part, role_part
 from hybridtune.weights import model_digest
 
 JUDGE = ("hybridtune/judge.py", "hybridtune/checklist.py")
 TWINS = "eval/twins.py"
+SIMULATING = (
+    "eval/simulate.py",
+    "eval/disclosure.py",
+    "eval/patient_checks.py",
+    "eval/overlap.py",
+    "eval/served.py",
+    "hybridtune/overlap.py",
+    "hybridtune/scenarios.py",
+    "hybridtune/scenario_table.py",
+)
+"""The code that decides who meets whom, and what counts as a conversation."""
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -42,7 +56,7 @@ def conversations(run: Run, domain: Domain) -> Step:
     """Every variant in every held-out scenario, the counselor's and patient's servers running."""
     experiment = run.experiment
     settings = experiment.evaluation.model_dump(
-        mode="json", include={"scenarios", "count", "repeats", "max_exchanges"}
+        mode="json", include={"scenarios", "count", "repeats", "max_exchanges", "resimulations"}
     )
     configuration = part(experiment, "model", "variants") | {
         "evaluation": settings,
@@ -61,12 +75,18 @@ def conversations(run: Run, domain: Domain) -> Step:
         "eval",
         lambda: fingerprint(
             configuration,
-            [*adapters, scenarios_file(run, domain), run.generation / "synthetic.jsonl"],
-            ["eval/simulate.py", *CALLING],
+            [
+                *adapters,
+                scenarios_path(domain, experiment.evaluation.scenarios),
+                *training_files(run),
+            ],
+            [*SIMULATING, *CALLING],
             domain=domain.digest,
             base=model_digest(experiment.model.name, experiment.model.revision),
         ),
-        (run.eval / "scenarios.jsonl", run.eval / "conversations.jsonl"),
+        tuple(
+            run.eval / name for name in ("scenarios.jsonl", "overlap.json", "conversations.jsonl")
+        ),
         lambda reporter: asyncio.run(work(reporter)),
     )
 
@@ -146,7 +166,13 @@ def judges_step(
 def report(run: Run, domain: Domain) -> Step:
     """Statistics, figures and the page."""
     names = ("scenarios", "conversations", "judgments")
-    optional = ("comparisons.jsonl", "probes.json", "audit.json", "safety.json")
+    optional = (
+        "overlap.json",
+        "comparisons.jsonl",
+        "probes.json",
+        "audit.json",
+        "safety.json",
+    )
     inputs = [run.eval / f"{name}.jsonl" for name in names]
     inputs += [run.eval / name for name in optional]
     inputs += [run.variant(name) / "training.json" for name in run.experiment.trained_variants()]
@@ -156,13 +182,16 @@ def report(run: Run, domain: Domain) -> Step:
 
     def work(reporter: Reporter) -> None:
         with reporter.task("statistics and report"):
-            analyse(run, domain)
+            write_exports(analyse(run, domain), run.eval)
             write_report(run, domain)
 
     return Step(
         "eval:report",
         "eval",
         lambda: fingerprint(configuration, inputs, ["eval"], domain=domain.digest),
-        (run.eval / "analysis.json", run.eval / "report.html", run.eval / "figures"),
+        tuple(
+            run.eval / name
+            for name in ("analysis.json", "results.csv", "table.tex", "report.html", "figures")
+        ),
         work,
     )

@@ -15,7 +15,6 @@ from typing import Any, get_args
 
 from generation.execution import Executor, executor_of
 from generation.names import Rule, name_problem
-from generation.overlap import HELD_OUT_SHARED, HeldOut, grams, words
 from hybridtune.domain import Domain
 from hybridtune.errors import DomainError
 from hybridtune.language import (
@@ -25,6 +24,7 @@ from hybridtune.language import (
     foreign_share,
     is_english,
 )
+from hybridtune.overlap import HELD_OUT_SHARED, HeldOut, grams, words
 from hybridtune.records import Message
 
 LEAKS = (

@@ -18,12 +18,12 @@ from generation.coverage import Coverage
 from generation.decisions import Decided, decide
 from generation.likeness import LikenessIndex
 from generation.meter import Spent
-from generation.overlap import NEAR_DUPLICATE, text_grams
 from generation.people import People
 from generation.report import Report, said
 from generation.rows import Outcome
 from hybridtune.domain import Domain
 from hybridtune.manifest import digest
+from hybridtune.overlap import NEAR_DUPLICATE, text_grams
 from hybridtune.records import Record, Session, atomic_write, iter_jsonl, write_json
 from hybridtune.reviews import ReviewLog
 from hybridtune.runs import Run

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from generation.likeness import LikenessIndex
-from generation.overlap import grams, strings, words
+from hybridtune.overlap import grams, strings, words
 
 NEAR_PERSONA = 0.8
 """From this Jaccard similarity on, over runs of three words, two personas are the same person."""

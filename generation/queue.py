@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from generation.checks import Standards, load_standards
-from generation.overlap import load_held_out
 from generation.people import HARD, edit_problem
 from generation.review import Review, text_digest
 from generation.rows import Take
@@ -23,6 +22,7 @@ from hybridtune.errors import InputError, RunError
 from hybridtune.records import Message, iter_jsonl
 from hybridtune.reviews import Action, ReviewEvent, ReviewLog
 from hybridtune.runs import Run
+from hybridtune.scenarios import load_held_out
 
 Decision = Literal["accept", "edit", "reject", "undo"]
 ACTIONS: dict[Decision, Action] = {

@@ -10,8 +10,8 @@ from typing import Any
 from generation.checks import exchanges
 from generation.coverage import Coverage
 from generation.decisions import Decided
-from generation.overlap import HELD_OUT_SHARED, HeldOut
 from generation.rows import Failure, Kind, Outcome
+from hybridtune.overlap import HELD_OUT_SHARED, HeldOut
 from hybridtune.records import Session
 
 KINDS: tuple[Kind, ...] = ("persona", "scenario", "draft", "ranking")

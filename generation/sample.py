@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generation.checks import exchanges
-from generation.overlap import WORD
+from hybridtune.overlap import WORD
 from hybridtune.records import Session, iter_jsonl
 from hybridtune.seeds import derive
 

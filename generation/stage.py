@@ -37,7 +37,6 @@ from generation.follow import Follower
 from generation.lengths import length_inputs
 from generation.meter import Meter, Spent
 from generation.outputs import Outputs, head_of
-from generation.overlap import held_out_path, load_held_out
 from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.report import Report
 from generation.rows import Outcome, Work, together, without_persona, write_row
@@ -52,9 +51,18 @@ from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run
+from hybridtune.scenarios import load_held_out, scenarios_path
 from hybridtune.steps import CALLING, part, role_part
 
-CODE = ("generation", "hybridtune/judge.py", "hybridtune/language.py", *CALLING)
+CODE = (
+    "generation",
+    "hybridtune/judge.py",
+    "hybridtune/language.py",
+    "hybridtune/overlap.py",
+    "hybridtune/scenarios.py",
+    "hybridtune/scenario_table.py",
+    *CALLING,
+)
 OUTSIDE_ROWS = frozenset(
     {
         "sessions",
@@ -301,7 +309,7 @@ def circumstances(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> str:
     for name in OUTSIDE_ROWS:
         del configuration["generation"][name]
     configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher}
-    held_out = held_out_path(domain, experiment.evaluation.scenarios)
+    held_out = scenarios_path(domain, experiment.evaluation.scenarios)
     inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest)
 

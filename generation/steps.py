@@ -2,12 +2,12 @@
 
 import asyncio
 
-from generation.overlap import held_out_path
 from generation.stage import CODE, generate
 from hybridtune.domain import Domain
 from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
+from hybridtune.scenarios import scenarios_path
 from hybridtune.serving.models import open_models
 from hybridtune.steps import Step, part, role_part
 
@@ -42,7 +42,7 @@ def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
     }
     for where in ("engine", "ray"):  # which machines write it changes nothing that is written
         del configuration["generation"][where]
-    inputs = [held_out_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
+    inputs = [scenarios_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)
 
 

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from generation.checks import load_standards
 from generation.coverage import Row
 from generation.meter import Meter
-from generation.overlap import load_held_out
 from generation.rows import End, Kind, Work, write_row
 from generation.writer import Writer
 from hybridtune.calls import Answer, Call, CallStore
@@ -24,6 +23,7 @@ from hybridtune.chat.structured import Mode
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, HybridtuneError
+from hybridtune.scenarios import load_held_out
 
 ROW = TypeAdapter(Row)
 NAMESPACE = "hybridtune"

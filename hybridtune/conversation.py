@@ -5,8 +5,8 @@ prompt. Each sees the conversation from its own side: oneself is `assistant`, th
 Histories only grow, so a server's prefix cache serves every earlier turn.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from hybridtune.chat.model import ChatModel, ChatRequest
@@ -14,6 +14,19 @@ from hybridtune.config.servers import Sampling
 from hybridtune.errors import AnswerError
 from hybridtune.records import Message
 from hybridtune.seeds import derive
+
+
+@dataclass(frozen=True)
+class Cue:
+    """What the patient alone is told before one of its turns, beside what it hears.
+
+    Attributes:
+        text: stands behind the words that it hears; stays there, so that histories only grow.
+        inputs: the values behind it, for scripted patients.
+    """
+
+    text: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,12 +61,14 @@ async def converse(
     opening: str = "[The session begins.]",
     counselor_model: str | None = None,
     counselor_task: str = "counselor",
+    cues: Sequence[Cue] = (),
 ) -> Conversation:
     """Let the two talk until the patient ends it or `max_exchanges` is reached.
 
     The patient opens, on the user turn `opening`, since many templates insist on one. When it ends
     the session with some last words, the counselor answers them. `counselor_model` is the name at
-    the counselor's server, where it serves several variants.
+    the counselor's server, where it serves several variants. `cues` are for the patient's turns in
+    order, as many as there are.
 
     Raises:
         CallError: a turn could not be had, or the patient had nothing to say from the start.
@@ -65,11 +80,15 @@ async def converse(
     for exchange in range(max_exchanges):
         words = await patient.complete(
             ChatRequest(
-                messages=patient_view(patient_system, opening, history),
+                messages=patient_view(patient_system, opening, history, cues),
                 sampling=patient_sampling,
                 task="patient",
                 seed=derive(seed, "patient", exchange),
-                inputs={**patient_inputs, "max_exchanges": max_exchanges},
+                inputs={
+                    **patient_inputs,
+                    "max_exchanges": max_exchanges,
+                    **(cues[exchange].inputs if exchange < len(cues) else {}),
+                },
             )
         )
         call_ids.append(words.call_id)
@@ -100,14 +119,16 @@ async def converse(
     return Conversation(tuple(history), ended, tuple(call_ids), cut)
 
 
-def patient_view(system: str, opening: str, history: list[Message]) -> tuple[Message, ...]:
+def patient_view(
+    system: str, opening: str, history: list[Message], cues: Sequence[Cue] = ()
+) -> tuple[Message, ...]:
     """The conversation as the patient's model sees it: roles exchanged, after an opening."""
-    flipped = (
-        Message(role="assistant" if turn.role == "user" else "user", content=turn.content)
-        for turn in history
-    )
-    return (
-        Message(role="system", content=system),
-        Message(role="user", content=opening),
-        *flipped,
-    )
+    heard = [opening, *(turn.content for turn in history if turn.role == "assistant")]
+    told = [cue.text for cue in cues[: len(heard)]]
+    told += [""] * (len(heard) - len(told))
+    own = [turn.content for turn in history if turn.role == "user"]
+    view = [Message(role="system", content=system)]
+    for number, (words, cue) in enumerate(zip(heard, told, strict=True)):
+        view.append(Message(role="user", content=f"{words}\n\n{cue}" if cue else words))
+        view += [Message(role="assistant", content=said) for said in own[number : number + 1]]
+    return tuple(view)

@@ -4,6 +4,7 @@ And who runs what where several processes share the tests (`scripts/test.sh`): a
 together, as they share its fixtures, and so do all that look at the run.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,12 @@ def slow_scripted() -> Iterator[str]:
     process.wait(timeout=20)
 
 
+def offline(log: Path) -> dict[str, str]:
+    """An environment whose Python processes reach this machine only."""
+    paths = [str(HOME / "tests/offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "BLOCKED_LOG": str(log)}
+
+
 @pytest.fixture(scope="session")
 def overrides(slow_scripted: str) -> tuple[str, ...]:
     """What the whole and the interrupted run of the small demo have in common."""
@@ -58,11 +65,20 @@ def overrides(slow_scripted: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory, overrides: tuple[str, ...]) -> Path:
-    """A finished run of the small demo: real accelerate, TRL, PEFT and vLLM on the CPU."""
+    """A finished run of the small demo: real accelerate, TRL, PEFT and vLLM on the CPU.
+
+    All of its processes are kept off every network but loopback; `blocked.txt` beside the run says
+    what they tried to reach.
+    """
     folder = tmp_path_factory.mktemp("demo") / "run"
     base = digest(HOME / "examples/micro")
     done = subprocess.run(
-        small_demo(folder, *overrides), cwd=HOME, capture_output=True, text=True, check=False
+        small_demo(folder, *overrides),
+        cwd=HOME,
+        env=offline(folder.parent / "blocked.txt"),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (folder / "stdout.txt").write_text(done.stdout, encoding="utf-8")

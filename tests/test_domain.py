@@ -60,12 +60,17 @@ def test_every_prompt_renders_strictly(name: str) -> None:
     }  # fmt: skip
     if (domain.path / "safety").is_dir():
         values["safety"] = {"rubric": domain.rubric("safety"), "transcript": "Client: I'm <here>"}
+    if (domain.path / "disclosure.yaml").is_file():
+        parts = [{"kind": "story", "text": "I {{ fret }}."}]
+        values["release"] = {"parts": parts, "left": 2, "exchange": 0}
     files = {path.stem for path in (domain.path / "prompts").glob("*.jinja")}
     for path in (domain.path / "rubrics").glob("*.yaml"):
         if (other := domain.rubric(path.stem)).mode == "checklist":
             values[other.prompt] = {"rubric": other, "transcript": "Client: I'm <here>"}
     assert files == set(values)
     rendered = {prompt: domain.render(prompt, **given) for prompt, given in values.items()}
+    released = rendered.pop("release", "I {{ fret }}.")
+    assert "I {{ fret }}." in released
     assert all(len(text) > 300 for text in rendered.values())
     assert "a {{ theme }}" in rendered["persona"]
     assert "Client: I'm <here>" in rendered["judge"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fabricated import make_experiment
 
+from eval.analysis import analyse
 from eval.judging import judge_all
 from eval.simulate import simulate
 from eval.steps import steps
@@ -14,7 +15,15 @@ from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import CallError, DataError, StageError
 from hybridtune.progress import silent
-from hybridtune.records import Judgment, Message, Session, read_jsonl, write_jsonl
+from hybridtune.records import (
+    Judgment,
+    Message,
+    Scenario,
+    Session,
+    read_json,
+    read_jsonl,
+    write_jsonl,
+)
 from hybridtune.runs import Run
 
 DESCRIPTION = {"kind": "managed", "name": "fake", "identity": {}}
@@ -129,7 +138,7 @@ async def test_training_on_an_evaluation_scenario_is_refused(
         },
     )
     write_jsonl(run.generation / "synthetic.jsonl", [copied])
-    with pytest.raises(DataError, match="synthetic-1 was written from evaluation scenario"):
+    with pytest.raises(DataError, match="synthetic-1 comes too near to evaluation scenario"):
         await simulate(run, domain, Fake(), Fake("I worry."), silent())
 
 
@@ -145,3 +154,43 @@ def test_editing_the_scenarios_file_makes_the_conversations_stale(
     after = [step.fingerprint() for step in steps(run, domain)]
     assert before[0] != after[0]
     assert before[1:] == after[1:]
+
+
+def trained_on(run: Run, name: str, source: str, *turns: str) -> None:
+    """Let a variant's data have one session of these words."""
+    messages = [Message(role="user", content=turn) for turn in turns]
+    session = Session(id=name, domain="therapy", source=source, messages=tuple(messages))  # type: ignore[arg-type]
+    write_jsonl(run.variant("hybrid") / "dataset.jsonl", [session])
+
+
+async def test_a_leaked_scenario_is_named_whatever_session_has_its_words(
+    domain: Domain, tmp_path: Path
+) -> None:
+    run = run_in(tmp_path, count=None)
+    story = read_jsonl(domain.path / "scenarios/evaluation.jsonl", Scenario)[7]
+    said = " ".join(story.scenario["scenario"].split()[5:19])
+    trained_on(run, "real-9", "real", f"So, {said.upper()} -- and then I left.")
+    with pytest.raises(DataError, match=f"session real-9 comes too near .* {story.id}"):
+        await simulate(run, domain, Fake(), Fake("I worry."), silent())
+    assert not (run.eval / "conversations.jsonl").exists()
+
+
+async def test_how_near_training_sessions_come_is_counted_by_source(
+    domain: Domain, tmp_path: Path
+) -> None:
+    run = run_in(tmp_path)
+    await simulate(run, domain, Fake(), Fake("I worry."), silent())
+    assert read_json(run.eval / "overlap.json")["sources"] == {}
+    story = read_jsonl(run.eval / "scenarios.jsonl", Scenario)[1]
+    # Nine words in a row are two runs of eight: near, and not too near.
+    trained_on(run, "real-9", "real", " ".join(story.scenario["scenario"].split()[:9]), "So.")
+    await simulate(run, domain, Fake(), Fake("I worry."), silent())
+    await judge_all(run, domain, Fake(), silent())
+    assert analyse(run, domain)["overlap"]["sources"]["real"] == {
+        "sessions": 1,
+        "sharing": 1,
+        "share": 1.0,
+        "scenarios_touched": 1,
+        "most_shared": 2,
+        "nearest": {"session": "real-9", "scenario": story.id},
+    }

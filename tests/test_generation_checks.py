@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from generation.checks import CHECKS, Draft, Standards, examine, load_standards
-from generation.overlap import HeldOut
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError
+from hybridtune.overlap import HeldOut
 from hybridtune.records import Message, Scenario
 
 SAID = (

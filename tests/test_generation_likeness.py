@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from generation.likeness import LikenessIndex
-from generation.overlap import grams
 from generation.personas import crowded
+from hybridtune.overlap import grams
 
 
 def variations(count: int, seed: int = 0) -> list[set[str]]:

@@ -9,10 +9,10 @@ from test_generation_checks import SAID, changed, conversation
 
 from generation.checks import Draft, examine, load_standards
 from generation.names import name_problem, names_in
-from generation.overlap import HeldOut
 from generation.stage import generate
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import ConfigError, DomainError
+from hybridtune.overlap import HeldOut
 from hybridtune.progress import silent
 from hybridtune.records import Message, Session, read_jsonl, write_jsonl
 from training.mixture import split

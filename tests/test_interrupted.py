@@ -36,6 +36,13 @@ def answered(run: Path, stage: str) -> dict[str, str]:
         database.close()
 
 
+def judged(run: Path) -> int:
+    """How many verdicts are safe in the request cache."""
+    with sqlite3.connect(f"file:{run / 'calls.sqlite'}?mode=ro", uri=True, timeout=10) as database:
+        asked = database.execute("SELECT count(*) FROM calls WHERE role = 'judge'")
+        return int(asked.fetchone()[0])
+
+
 def kill_when(command: list[str], ready: Callable[[], bool]) -> None:
     """Start a run, and kill it with SIGKILL at the first moment that `ready` holds."""
     process = subprocess.Popen(
@@ -131,14 +138,18 @@ def test_killed_with_scripted_models_ends_byte_identical(
     endpoint = [
         f"roles.{role}.base_url={slow_scripted}" for role in ("patient", "counselor", "judge")
     ]
-    overrides = ("variants={one: {}, two: {}}", "evaluation.reference=one", *endpoint)
+    settings = ("evaluation.reference=one", "evaluation.judge_samples=16")
+    overrides = ("variants={one: {}, two: {}}", *settings, *endpoint)
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     quiet = {"cwd": HOME, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(small_demo(whole, *overrides), check=True, **quiet)
     command = small_demo(torn, *overrides)
     kill_when(command, lambda: len(answered(torn, "eval")) >= 10)
     kill_when(command, lambda: len(answered(torn, "eval")) >= 30)
+    assert not (torn / "eval/conversations.jsonl").exists()
+    kill_when(command, lambda: judged(torn) >= 5)
     safe = answered(torn, "eval")
+    assert 5 <= judged(torn) < 8 * 16
     assert not (torn / "eval/judgments.jsonl").exists()
     subprocess.run(command, check=True, **quiet)
 

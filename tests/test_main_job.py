@@ -1,14 +1,17 @@
 """The whole main job on real parts: what it writes, and what holds of the three variants."""
 
 import json
+import math
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from conftest import offline
 from demo_command import HOME, ON_GPU, hybridtune, small_demo
 
 from hybridtune.manifest import digest
@@ -58,6 +61,46 @@ def test_analysis_counts_every_judgment(demo_run: Path) -> None:
     assert analysis["scripted"] is True
     for judgment in judgments:
         assert (judgment.scores is None) != (judgment.missing is None)
+
+
+def test_the_whole_job_runs_without_a_network(demo_run: Path, tmp_path: Path) -> None:
+    # vLLM asks the system which address it would use to reach a name server, and copes without.
+    blocked = demo_run.parent / "blocked.txt"
+    tried = set(blocked.read_text(encoding="utf-8").split()) if blocked.exists() else set()
+    assert tried <= {"8.8.8.8", "2001:4860:4860::8888"}
+    own = tmp_path / "own.txt"
+    reaching = "import socket; socket.create_connection(('192.0.2.1', 80), timeout=1)"
+    done = subprocess.run(
+        [sys.executable, "-c", reaching], env=offline(own), capture_output=True, check=False
+    )
+    assert b"blocked by the test" in done.stderr
+    assert own.read_text(encoding="utf-8") == "192.0.2.1\n"
+
+
+def test_how_near_training_came_is_reported(demo_run: Path) -> None:
+    overlap = read_json(demo_run / "eval/analysis.json")["overlap"]
+    assert overlap["scenarios"] == 4
+    for source in ("real", "synthetic"):
+        found = overlap["sources"][source]
+        assert found["sessions"] >= 5
+        assert found["most_shared"] < overlap["limit_shared"]
+
+
+def test_replay_of_the_held_out_sessions(demo_run: Path) -> None:
+    command = hybridtune("eval", "replay", str(demo_run))
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = read_json(demo_run / "replay/replay.json")
+    assert found["sessions"] >= 1
+    for variant in VARIANTS:
+        entry = found["variants"][variant]
+        assert 0 < entry["measures"]["chrf"]["mean"] < 1
+        assert entry["missing"] == {}
+    told = {name: found["variants"][name]["perplexity"] for name in VARIANTS}
+    loss = read_json(demo_run / "variants/hybrid/training.json")["held_out_loss"]
+    assert told["hybrid"] == pytest.approx(math.exp(loss["after"]))
+    assert told["base"] == pytest.approx(math.exp(loss["before"]))
+    assert "hybrid" in done.stdout
 
 
 def test_run_again_is_up_to_date(demo_run: Path, overrides: tuple[str, ...]) -> None:

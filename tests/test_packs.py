@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from generation.execution import executor_of
-from generation.overlap import strings
 from generation.review import Review
 from generation.stage import generate
 from hybridtune.config import load_experiment
 from hybridtune.domain import HOME, Domain, load_domain
+from hybridtune.overlap import strings
 from hybridtune.progress import silent
 from hybridtune.records import Message, Persona, Scenario, Session, read_json, read_jsonl
 from hybridtune.runs import Run

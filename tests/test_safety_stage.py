@@ -471,10 +471,16 @@ def test_table_and_section_show_shares_gate_and_failures_escaped(
     assert "gate, real: failed" in text
     assert "(rules, then big-judge)" in text
     assert "0/10  0-31 %" in text
+    shown_section = section(run, domain)
+    assert shown_section is not None
+    categories = [reply.category for reply in shown_section["failures"]["real"]]
+    assert len(categories) == len(set(categories)) == 5
+    assert [one.category for one in shown_section["failures"]["hybrid"]] == ["veiled"]
+    assert shown_section["failures"]["base"] == []
     page = (
         environment()
         .get_template("safety.html.jinja")
-        .render(safety=section(run, domain), domain=domain.settings)
+        .render(safety=shown_section, domain=domain.settings)
     )
     assert "129/129" in page
     assert "<script" not in page

@@ -1,6 +1,8 @@
 """The statistics against hand-made values, against scipy, and under simulation."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from scipy import stats
 
 from eval.statistics import effects
 from eval.statistics.arrays import complete_pairs, generator, numbers
+from eval.statistics.ceiling import Moments, expected_ratio, mean_behind, seen
 from eval.statistics.describe import exact_share, summary, t_interval
 from eval.statistics.holm import holm
+from eval.statistics.length import length_adjusted
 from eval.statistics.paired import (
     equivalence_p,
     minimum_detectable,
@@ -19,7 +23,8 @@ from eval.statistics.paired import (
     sign_flip_p,
     verdict,
 )
-from eval.statistics.resampling import bca_interval
+from eval.statistics.power import ASSUMED, Components, detectable, sd_of_differences
+from eval.statistics.resampling import bca_interval, bootstrap_t_interval
 from eval.statistics.spread import mcnemar_p, paired_brown_forsythe, rerun_sd, sd_ratio
 
 probabilities = st.lists(st.floats(1e-6, 1), min_size=1, max_size=12)
@@ -168,6 +173,89 @@ def test_the_bootstrap_is_repeatable_and_holds_the_estimate():
     assert bca_interval(effects.dz, A, B, generator(3), resamples=500) == (low, high)
 
 
+def test_the_bootstrap_t_interval_follows_the_skew():
+    differences = np.array([0.0] * 30 + [1.0] * 8 + [-6.0, -7.0])
+    low, high = bootstrap_t_interval(differences, generator(4), resamples=4000)
+    student = t_interval(differences)
+    assert student.low - low > 0.3  # the long tail is below, and so is the longer arm
+    assert 0 < student.high - high < 0.3
+    mirrored = bootstrap_t_interval(-differences, generator(4), resamples=4000)
+    assert mirrored == pytest.approx((-high, -low), abs=1e-9)
+    assert math.isnan(bootstrap_t_interval([1, 1, 1, 1, 1, 1], generator(0)).low)
+    assert math.isnan(bootstrap_t_interval([1, 2, 3, 4], generator(0)).low)
+
+
+def test_the_bootstrap_t_interval_is_students_on_a_normal_sample():
+    differences = stats.norm.ppf((np.arange(40) + 0.5) / 40, 0.3, 1)
+    found = bootstrap_t_interval(differences, generator(5), resamples=20_000)
+    assert found == pytest.approx(t_interval(differences), abs=0.04)
+
+
+def test_quartiles():
+    found = summary([1, 2, 3, 4, 5])
+    assert (found.q1, found.median, found.q3) == (2, 3, 4)
+    assert math.isnan(summary([]).q1)
+
+
+def test_scores_at_the_end_of_the_scale_lie_close_by_themselves():
+    assert seen(9.5, 1e-3, 1, 10).mean == pytest.approx(9.5)
+    assert seen(mean_behind(9.2, 1.4, 1, 10), 1.4, 1, 10).mean == pytest.approx(9.2)
+    # One spread before the cut, two means: drawn, cut, and told from what is left.
+    stream = generator("ceiling")
+    drawn = [np.clip(np.round(stream.normal(m, 1.4, 200_000)), 1, 10) for m in (9.8, 7.3)]
+    high, middle = (Moments(float(one.mean()), float(one.std())) for one in drawn)
+    assert high.sd / middle.sd < 0.8
+    found = expected_ratio(high, middle, 1, 10)
+    assert found == pytest.approx(high.sd / middle.sd, abs=0.01)
+    assert expected_ratio(middle, high, 1, 10) == pytest.approx(1 / found)
+    assert expected_ratio(Moments(5, 1), Moments(5, 2), 1, 10) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("moments", [Moments(10, 0), Moments(1, 0.5), Moments(5, 0)])
+def test_a_scale_without_room_has_no_expected_ratio(moments):
+    assert math.isnan(expected_ratio(moments, Moments(5, 0), 1, 10))
+
+
+def test_length_is_taken_out_of_a_difference():
+    """The interval at equal length holds in about 95 % of studies, with unequal variance too."""
+    stream = generator("length")
+    held = slopes = 0
+    for _ in range(400):
+        ratios = stream.normal(0.5, 0.5, 50)
+        noise = stream.normal(0, 0.3 + np.abs(ratios), 50)
+        found = length_adjusted(0.3 + 0.8 * ratios + noise, ratios)
+        held += found.low < 0.3 < found.high
+        slopes += found.per_doubling / 400
+        assert (found.low + found.high) / 2 == pytest.approx(found.value)
+    assert held / 400 == pytest.approx(0.95, abs=0.033)
+    assert slopes == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_line_is_scipys_and_needs_lengths_that_vary():
+    x = np.array([0.1, 0.5, 0.9, 0.2, 0.4, 0.7, 1.1, 0.0, 0.3, 0.8])
+    y = np.array([1.0, 2, 2, 0, 1, 3, 2, 1, 0, 2])
+    found, line = length_adjusted([*y, 5.0], [*x, math.nan]), stats.linregress(x, y)
+    assert (found.value, found.per_doubling) == pytest.approx((line.intercept, line.slope))
+    assert found.n == 10
+    assert math.isnan(length_adjusted(y, np.ones(10)).value)
+    assert math.isnan(length_adjusted(y[:5], x[:5]).low)
+
+
+def test_plans_by_the_design_notes_numbers():
+    """Reruns buy more than judges: one conversation and judge 0.46, three reruns 0.33."""
+    assert sd_of_differences(ASSUMED, 1, 1) == pytest.approx(1.15, abs=0.005)
+    assert detectable(ASSUMED, 50, 1, 1) == pytest.approx(0.46, abs=0.005)
+    assert detectable(ASSUMED, 50, 1, 3) == pytest.approx(0.40, abs=0.005)
+    assert detectable(ASSUMED, 50, 3, 1) == pytest.approx(0.33, abs=0.005)
+    assert detectable(ASSUMED, 50, 3, 3) == pytest.approx(0.30, abs=0.005)
+
+
+def test_what_judges_hold_for_a_variant_does_not_shrink_with_scenarios():
+    parts = Components(0.4, 0.5, 0.5, 0.2)
+    assert detectable(parts, 100_000, 1, 1) > 2.8 * math.sqrt(2) * 0.2
+    assert detectable(parts, 50, 1, 3) < detectable(parts, 50, 1, 1)
+
+
 def test_exact_limits_of_a_share():
     assert exact_share(0, 10).high == pytest.approx(1 - 0.025 ** (1 / 10))
     assert exact_share(0, 10).low == 0.0
@@ -221,3 +309,22 @@ def test_interval_coverage():
         low, high = t_interval(np.round(stream.normal(0.5, 1.2, 20) * 2) / 2)
         held += low <= 0.5 <= high
     assert held / 400 == pytest.approx(0.95, abs=0.033)
+
+
+def test_the_figures_in_the_documents_are_the_benchmarks_and_good_enough():
+    home = Path(__file__).parent.parent
+    told = (home / "docs" / "statistics.md").read_text(encoding="utf-8")
+    text = (home / "benchmarks" / "results" / "statistics.json").read_text(encoding="utf-8")
+    results = json.loads(text)["results"]
+    for name, found in results.items():
+        if name.startswith("coverage"):
+            assert 0.93 <= found["shipped"]["rate"] <= 0.97
+            rates = (found[one]["rate"] for one in ("shipped", "student", "bca"))
+            assert " | ".join(f"{100 * rate:.1f} %" for rate in rates) in told
+    for name in ("error_complete_null", "error_partial_null"):
+        assert results[name]["holm"]["rate"] <= 0.06
+        assert f"{100 * results[name]['holm']['rate']:.1f} % (uncorrected" in told
+    power = results["power_0.4"]
+    assert power["sign_flip"]["rate"] >= 0.6 > 0.25 > power["no_overlap"]["rate"]
+    for name in ("sign_flip", "no_overlap"):
+        assert f"{100 * power[name]['rate']:.1f} %" in told

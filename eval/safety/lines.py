@@ -23,9 +23,9 @@ class Line(Settings):
     number: str
     """As people write it."""
     source: str
-    """Who says so."""
+    """Where to look it up."""
     checked: date
-    """The day on which somebody last compared the two."""
+    """The day on which somebody last compared it with public pages that name it."""
 
 
 class Lines(Settings):

@@ -4,7 +4,6 @@ Reads `eval/safety.json`, and for the section `eval/safety.jsonl`. Words of mode
 here: the report's templates escape them.
 """
 
-from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -22,7 +21,7 @@ from hybridtune.records import iter_jsonl, read_json
 from hybridtune.runs import Run
 
 SHOWN = 5
-"""Failed items of each variant that the report shows."""
+"""Failed replies of each variant that the report shows, of as many categories."""
 COLOURS = {PASSED: "green", FAILED: "red"}
 BOUND = (
     "Limits are exact (Clopper-Pearson). Not one failure in 100 items would still allow a rate of 3"
@@ -34,13 +33,19 @@ def render_safety(result: dict[str, Any]) -> RenderableType:
     """Shares by category and variant, the comparisons with the reference, and the gate."""
     level = percent(1 - result["alpha"])
     table = Table(title=Text(heading(result)), box=box.SIMPLE_HEAD, title_justify="left")
-    table.caption = f"items passed in the worst of {result['draws']} draws, {level} limits"
+    table.caption = f"{counted(result)}, {level} limits"
     table.add_column("category")
     for variant in result["variants"]:
         table.add_column(variant, justify="right")
     for label, shares in rows(result):
         table.add_row(label, *(cell(one) for one in shares), end_section=label == "benign items")
     return Group(table, *(Text(line) for line in closing_lines(result)))
+
+
+def counted(result: dict[str, Any]) -> str:
+    """What the table's cells count."""
+    draws = result["draws"]
+    return "items passed in one draw" if draws == 1 else f"items passed in all of {draws} draws"
 
 
 def rows(result: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -106,6 +111,7 @@ def section(run: Run, domain: Domain) -> dict[str, Any] | None:
         "gate": gate,
         "result": result,
         "heading": heading(result),
+        "counted": counted(result),
         "rows": [(label, [(one, cell(one)) for one in shares]) for label, shares in rows(result)],
         "lines": closing_lines(result)[: len(result["comparisons"])],
         "bound": BOUND,
@@ -114,14 +120,14 @@ def section(run: Run, domain: Domain) -> dict[str, Any] | None:
 
 
 def failures(run: Run) -> dict[str, list[SafetyReply]]:
-    """For every variant the first failing draw of some items: those that must never occur first."""
+    """For every variant a failed reply of some categories: those that must never occur first."""
     replies = [
         one for one in iter_jsonl(run.eval / "safety.jsonl", SafetyReply) if one.result == "failed"
     ]
     shown: dict[str, list[SafetyReply]] = {}
     for variant in run.experiment.variants:
-        mine = (reply for reply in replies if reply.variant == variant)
-        firsts = [next(group) for _, group in groupby(mine, key=lambda reply: reply.item)]
-        firsts.sort(key=lambda reply: not any(one.red for one in reply.failed))
-        shown[variant] = firsts[:SHOWN]
+        mine = [reply for reply in replies if reply.variant == variant]
+        mine.sort(key=lambda reply: not any(one.red for one in reply.failed))
+        firsts = {reply.category: reply for reply in reversed(mine)}
+        shown[variant] = [reply for reply in mine if firsts[reply.category] is reply][:SHOWN]
     return shown

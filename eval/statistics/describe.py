@@ -11,7 +11,7 @@ from eval.statistics.arrays import UNKNOWN, Interval, numbers
 
 
 class Summary(NamedTuple):
-    """A sample in six numbers; `low` and `high` limit the mean."""
+    """A sample in numbers; `low` and `high` limit the mean, `q1` and `q3` its middle half."""
 
     n: int
     mean: float
@@ -19,6 +19,8 @@ class Summary(NamedTuple):
     median: float
     low: float
     high: float
+    q1: float
+    q3: float
 
 
 def t_interval(values: ArrayLike, alpha: float = 0.05) -> Interval:
@@ -34,13 +36,14 @@ def t_interval(values: ArrayLike, alpha: float = 0.05) -> Interval:
 
 
 def summary(values: ArrayLike, alpha: float = 0.05) -> Summary:
-    """Count, mean, standard deviation (n - 1), median and t interval of a sample."""
+    """Count, mean, standard deviation (n - 1), median, t interval and quartiles of a sample."""
     sample = numbers(values)
     if sample.size == 0:
-        return Summary(0, *([math.nan] * 5))
+        return Summary(0, *([math.nan] * 7))
     sd = float(sample.std(ddof=1)) if sample.size > 1 else math.nan
     limits = t_interval(sample, alpha)
-    return Summary(sample.size, float(sample.mean()), sd, float(np.median(sample)), *limits)
+    q1, median, q3 = (float(each) for each in np.quantile(sample, [0.25, 0.5, 0.75]))
+    return Summary(sample.size, float(sample.mean()), sd, median, *limits, q1, q3)
 
 
 def exact_share(count: int, n: int, alpha: float = 0.05) -> Interval:

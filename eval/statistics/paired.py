@@ -5,6 +5,7 @@ Lancaster 1961 (mid-p), Schuirmann 1987 (two one-sided tests), Cohen 1988 (nonce
 """
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,8 +48,10 @@ def sign_flip_p(
     if 2**sample.size <= resamples:
         sums = every_pattern(sample.size) @ sample
     else:
-        signs = generator.choice([-1.0, 1.0], size=(resamples, sample.size))
-        sums = np.append(signs @ sample, observed)
+        count = resamples * sample.size
+        drawn = np.frombuffer(generator.bytes(-(-count // 8)), dtype=np.uint8)
+        flipped = np.unpackbits(drawn, count=count).reshape(resamples, sample.size)
+        sums = np.append(sample.sum() - 2 * (flipped @ sample), observed)
     tie = 1e-9 * max(1.0, np.abs(sample).sum())
     if observed <= tie:
         return 1.0
@@ -77,12 +80,15 @@ def equivalence_p(differences: ArrayLike, margin: float) -> float:
 
 
 def minimum_detectable(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest true mean difference that a paired t test finds with this power.
-
-    Solves the power of the noncentral t distribution (Cohen 1988) for its noncentrality.
-    """
+    """The smallest true mean difference that a paired t test finds with this power."""
     if n < 2 or not sd > 0:
         return math.nan
+    return noncentrality(n, alpha, power) * sd / math.sqrt(n)
+
+
+@lru_cache(1024)
+def noncentrality(n: int, alpha: float, power: float) -> float:
+    """Of the t distribution whose test has this power (Cohen 1988), found by its root."""
     critical = stats.t.ppf(1 - alpha / 2, n - 1)
 
     def excess(noncentrality: float) -> float:
@@ -90,8 +96,7 @@ def minimum_detectable(sd: float, n: int, alpha: float = 0.05, power: float = 0.
         return float(stats.nct.sf(critical, n - 1, noncentrality)) - power
 
     start = critical + stats.t.ppf(power, n - 1)
-    noncentrality = optimize.brentq(excess, 0.5 * start, 1.5 * start)
-    return float(noncentrality * sd / math.sqrt(n))
+    return float(optimize.brentq(excess, 0.5 * start, 1.5 * start))
 
 
 def verdict(difference: float, p: float, p_equivalence: float, alpha: float) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hybridtune.cli.corpus_app import corpus_app, import_
+from hybridtune.cli.eval_app import eval_app
 from hybridtune.cli.judge_app import judge_app
 from hybridtune.cli.options import (
     ENGINES,
@@ -20,6 +21,7 @@ from hybridtune.cli.options import (
     RunFolder,
     one_of,
 )
+from hybridtune.cli.scenarios_app import scenarios_app
 from hybridtune.cli.train_app import train_app
 from hybridtune.ending import ending
 
@@ -39,6 +41,8 @@ app.command("import")(import_)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(train_app, name="train")
 app.add_typer(judge_app, name="judge")
+app.add_typer(scenarios_app, name="scenarios")
+app.add_typer(eval_app, name="eval")
 
 
 @app.callback(invoke_without_command=True)
@@ -228,6 +232,44 @@ def status(run: RunFolder) -> None:
     from hybridtune.cli.status import status as command  # noqa: PLC0415
 
     command(run)
+
+
+@app.command()
+def power(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run to learn the spread from; else it is assumed."),
+    ] = None,
+    sd_d: Annotated[
+        float | None, typer.Option("--sd-d", help="SD of paired differences, instead of a run.")
+    ] = None,
+    scenarios: Annotated[int, typer.Option(min=2, help="Scenarios that you plan.")] = 50,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Conversations per scenario and variant.")
+    ] = 1,
+    judges: Annotated[int, typer.Option(min=1, help="Judges.")] = 1,
+    samples: Annotated[int, typer.Option(min=1, help="Judgments per conversation and judge.")] = 1,
+    alpha: Annotated[float, typer.Option(min=0.0001, max=0.5, help="Error rate.")] = 0.05,
+    tests: Annotated[
+        int, typer.Option(min=1, help="Comparisons in the family, for the corrected column.")
+    ] = 6,
+) -> None:
+    """Print the smallest difference a plan can find, and the scenarios that a difference needs.
+
+    From the spread of a run that was evaluated (a pilot), from --sd-d, or from assumptions.
+    """
+    from hybridtune.cli.power import power as command  # noqa: PLC0415
+
+    command(
+        run,
+        sd_d=sd_d,
+        scenarios=scenarios,
+        repeats=repeats,
+        judges=judges,
+        samples=samples,
+        alpha=alpha,
+        tests=tests,
+    )
 
 
 @app.command()

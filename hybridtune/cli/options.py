@@ -20,6 +20,7 @@ LEVELS = ("keep", "light", "medium")
 EXPORTS = ("openai", "sharegpt", "session")
 DECISIONS = ("approve", "swap", "reject", "undo")
 ENGINES = ("local", "ray")
+SCENARIO_FORMATS = ("jsonl", "csv", "cactus")
 VERDICTS = ("accept", "edit", "reject", "undo")
 
 

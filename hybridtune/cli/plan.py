@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from eval.planning import sight
 from eval.safety.suite import load_suite
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
 from hybridtune.config.servers import ManagedServer, Prices
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
-from hybridtune.records import Scenario, iter_jsonl
+from hybridtune.records import Scenario, iter_jsonl, read_json
 from hybridtune.runs import Run
 from hybridtune.steps import why_run
 from training.layout import layout_of
@@ -56,9 +57,17 @@ def print_plan(run: Run, domain: Domain) -> None:
         follows = "yes: follows a step that runs"
         steps.add_row(step.name, f"yes: {why}" if why else follows if stale else "up to date")
     console.print(steps)
-    rows = loads(run.experiment, scenario_count(run, domain)) + safety_loads(run, domain)
+    scenarios = scenario_count(run, domain)
+    rows = loads(run.experiment, scenarios) + safety_loads(run, domain)
     console.print(loads_table(run.experiment, rows))
-    for line in needs(run.experiment):
+    pilot, rubric = run.eval / "analysis.json", run.experiment.evaluation.rubric
+    seen = sight(
+        run.experiment,
+        scenarios,
+        len(domain.rubric(rubric).dimensions),
+        read_json(pilot) if pilot.is_file() else None,
+    )
+    for line in (*seen, *needs(run.experiment)):
         console.print(line, highlight=False)
 
 

@@ -17,13 +17,15 @@ class EvaluationSettings(Settings):
     """How the variants are compared."""
 
     scenarios: str = "domain"
-    """`domain`: the pack's held-out scenarios; else a JSONL file of Scenario records."""
+    """`domain`: the pack's held-out scenarios; else a JSONL file of Scenario records, or a CSV."""
     count: int | None = Field(default=None, ge=2)
     """Use only this many scenarios, drawn with the experiment's seed."""
     repeats: int = Field(default=1, ge=1)
     """Conversations per scenario and variant."""
     max_exchanges: int = Field(default=8, ge=1)
     """A conversation ends here at the latest (an exchange is a patient turn and its reply)."""
+    resimulations: int = Field(default=2, ge=0)
+    """How often a conversation whose patient left its role is held again, with another seed."""
     rubric: str = "empathy_relevance"
     """Rubric of the domain pack that the judge applies."""
     judge_samples: int = Field(default=1, ge=1)

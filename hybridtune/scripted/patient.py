@@ -65,6 +65,15 @@ class Patient:
         frame: str = rng.choice(self.script["thought_frames"])
         return frame.format(thought=thought.rstrip("."))
 
+    def due(self, parts: Sequence[Mapping[str, str]]) -> str:
+        """What a disclosure plan lets the patient tell now; thoughts as quotations."""
+        rng = seeded("agenda", self.persona, self.scenario)
+        thought = self.stock.shapes["places"]["thoughts"]["text"]
+        return " ".join(
+            self.frame(part["text"], rng) if part["kind"] == thought else part["text"]
+            for part in parts
+        )
+
     def speak(self, item: str) -> str:
         """A reaction to the counselor's last words, then an item of the agenda."""
         rng = self.rng("speak")
@@ -118,13 +127,19 @@ def next_words(
     """The patient's next turn, with the end marker where the patient is done.
 
     In `messages` the patient is the assistant and the counselor the user. What is told follows from
-    the scenario alone; the seed varies reactions and manner.
+    the scenario alone, and where `inputs` has parts `released` now and a number `left` for later,
+    from these; the seed varies reactions and manner.
     """
     own = [message.content for message in messages if message.role == "assistant"]
     heard = [message.content for message in messages if message.role == "user"]
     limit = int(inputs["max_exchanges"])
     last = heard[-1] if heard else ""
     patient = Patient(stock, inputs["persona"], inputs["scenario"], own, last, seed)
+    if "released" in inputs:
+        due = bool(inputs["released"] or inputs["left"])
+        if not own or (due and len(own) < limit - 1):
+            return patient.speak(patient.due(inputs["released"]))
+        return f"{patient.farewell()} {stock.domain.settings.end_marker}"
     agenda = patient.agenda(limit - 1)
     if len(own) < len(agenda):
         return patient.speak(agenda[len(own)])

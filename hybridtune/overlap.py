@@ -1,18 +1,16 @@
 """Runs of words, and what is too near to the held-out evaluation scenarios.
 
-Reads the held-out evaluation scenarios: the pack's `scenarios/evaluation.jsonl`, or the file that
-`evaluation.scenarios` names. All measures count runs of words, so they are exact and explainable.
+All measures count runs of words, so they are exact and explainable. The generation stage removes
+what comes too near; the eval stage proves that nothing did, and says how near the rest comes.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from hybridtune.domain import Domain
-from hybridtune.records import Scenario, read_jsonl
+from hybridtune.records import Scenario
 
 NEAR_DUPLICATE = 0.5
 """Drafts whose sets of 5-grams have at least this Jaccard similarity count as the same."""
@@ -95,17 +93,3 @@ class HeldOut:
 def all_words(value: Any) -> str:
     """The words of all texts inside a JSON value, in a row."""
     return " ".join(words(" ".join(strings(value))))
-
-
-def held_out_path(domain: Domain, setting: str) -> Path:
-    """The file of the evaluation scenarios, by `evaluation.scenarios`."""
-    return domain.path / "scenarios" / "evaluation.jsonl" if setting == "domain" else Path(setting)
-
-
-def load_held_out(domain: Domain, setting: str) -> HeldOut:
-    """Read the evaluation scenarios.
-
-    Raises:
-        DataError: the file is missing, or a line is not a Scenario record.
-    """
-    return HeldOut(read_jsonl(held_out_path(domain, setting), Scenario))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generation.overlap import HeldOut, grams, text_grams
+from hybridtune.overlap import HeldOut, grams, text_grams
 from hybridtune.records import Scenario
 
 LONG = (

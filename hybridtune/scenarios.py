@@ -1,0 +1,121 @@
+"""Held-out evaluation scenarios: where they come from, and each checked against its pack.
+
+Reads the pack's `scenarios/evaluation.jsonl`, or the file that `evaluation.scenarios` names: JSONL
+of Scenario records, or a CSV (`scenario_table.py`). Generation keeps away from them, evaluation
+plays them.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hybridtune.domain import Domain
+from hybridtune.errors import DataError
+from hybridtune.overlap import HeldOut
+from hybridtune.records import Scenario, first_problem
+from hybridtune.scenario_table import TABLES, read_table
+from hybridtune.schemas import misfit
+
+Row = tuple[int, Scenario | DataError]
+"""A line's number, and the scenario that it holds or what is wrong with it."""
+
+
+def scenarios_path(domain: Domain, setting: str) -> Path:
+    """The file of the evaluation scenarios, by `evaluation.scenarios`."""
+    return domain.path / "scenarios" / "evaluation.jsonl" if setting == "domain" else Path(setting)
+
+
+def load_held_out(domain: Domain, setting: str) -> HeldOut:
+    """What training data must keep away from.
+
+    Raises:
+        DataError: the file is missing, or a line holds no scenario.
+    """
+    return HeldOut(good(read_rows(scenarios_path(domain, setting), domain)))
+
+
+def read_scenarios(path: Path, domain: Domain) -> list[Scenario]:
+    """All scenarios of a file, each fitting the pack's schemas, each with an id of its own.
+
+    Raises:
+        DataError: the file is missing, or a line does not fit; names the line.
+    """
+    return good(checked(read_rows(path, domain), path, domain))
+
+
+def read_rows(path: Path, domain: Domain) -> Iterator[Row]:
+    """The lines of a JSONL or CSV file.
+
+    Raises:
+        DataError: there is no such file, or it is no text.
+    """
+    if not path.is_file():
+        raise DataError("no such file", where=str(path), fix="evaluation.scenarios names it")
+    try:
+        lines = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("not UTF-8 text", where=str(path), fix="save it as UTF-8") from None
+    if path.suffix.lower() in TABLES:
+        return read_table(lines, path, domain)
+    return read_lines(lines, path)
+
+
+def read_lines(text: str, path: Path) -> Iterator[Row]:
+    """JSONL, a Scenario record a line."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, Scenario.model_validate_json(line)
+            except ValidationError as error:
+                what = f"not a Scenario record: {first_problem(error)}"
+                yield number, DataError(what, where=f"{path}:{number}", fix="mend the line")
+
+
+def checked(rows: Iterator[Row], path: Path, domain: Domain) -> Iterator[Row]:
+    """The same rows; those that do not fit the pack, or repeat an id, become errors."""
+    seen: dict[str, int] = {}
+    for number, row in rows:
+        if isinstance(row, Scenario) and (problem := problem_of(row, domain, seen)):
+            yield number, DataError(problem, where=f"{path}:{number}", fix="mend the line")
+        else:
+            yield number, row
+        if isinstance(row, Scenario):
+            seen.setdefault(row.id, number)
+
+
+def problem_of(scenario: Scenario, domain: Domain, seen: dict[str, int]) -> str | None:
+    """What is wrong with a scenario, or None."""
+    if scenario.id in seen:
+        return f"the id {scenario.id!r} stands in line {seen[scenario.id]} too"
+    for name in ("persona", "scenario"):
+        if problem := misfit(getattr(scenario, name), held_out_schema(domain, name)):
+            return f"{name} of {scenario.id!r} does not fit the pack, {problem}"
+    return None
+
+
+@cache
+def held_out_schema(domain: Domain, name: str) -> dict[str, Any]:
+    """The pack's schema, where lists may be empty: intake forms label nothing."""
+    schema: dict[str, Any] = json.loads(json.dumps(domain.schema(name)))
+    for each in schema.get("properties", {}).values():
+        if isinstance(each, dict):
+            each.pop("minItems", None)
+    return schema
+
+
+def good(rows: Iterator[Row]) -> list[Scenario]:
+    """The scenarios of rows without an error.
+
+    Raises:
+        DataError: the first row's that has one.
+    """
+    scenarios = []
+    for _, row in rows:
+        if isinstance(row, DataError):
+            raise row
+        scenarios.append(row)
+    return scenarios
