@@ -104,11 +104,15 @@ def certainty(analysis: Analysis) -> str:
     told = f"This rests on {design['scenarios']} scenarios, each played {times} by every variant"
     if any_scripted(analysis):
         return f"{told}, and on a scripted judge: no conclusion is drawn."
-    known = "calibrated against" if analysis["judge_quality"]["calibrated"] else "never compared with"
+    known = (
+        "calibrated against" if analysis["judge_quality"]["calibrated"] else "never compared with"
+    )
     return f"{told}, and on the judgments of {names}, {known} people's ratings."
 
 
-def grounds(analysis: Analysis, safety: Analysis | None, trainings: Analysis | None) -> list[Ground]:
+def grounds(
+    analysis: Analysis, safety: Analysis | None, trainings: Analysis | None
+) -> list[Ground]:
     """What a reader must know of models, judge, data and safety before the first number."""
     return [
         *stand_in_grounds(analysis),
@@ -123,7 +127,9 @@ def stand_in_grounds(analysis: Analysis) -> list[Ground]:
     """Who was scripted, if anybody."""
     roles = scripted_roles(analysis)
     text = f"{enumerated(roles)} scripted, no model" if roles else "no role is scripted"
-    toy = [Ground("base model", "embedded micro model, a toy", weak=True)] if analysis["toy"] else []
+    toy = (
+        [Ground("base model", "embedded micro model, a toy", weak=True)] if analysis["toy"] else []
+    )
     return [Ground("stand-ins", text, weak=bool(roles)), *toy]
 
 
@@ -183,7 +189,9 @@ def training_grounds(trainings: Analysis | None) -> list[Ground]:
         return [Ground("training", "no training record in this run", weak=True)]
     warnings = trainings["warnings"]
     text = f"{len(warnings)} warning{'s' if len(warnings) != 1 else ''} on comparability"
-    return [Ground("training", text if warnings else "variants differ in data alone", bool(warnings))]
+    return [
+        Ground("training", text if warnings else "variants differ in data alone", bool(warnings))
+    ]
 
 
 def safety_grounds(safety: Analysis | None) -> list[Ground]:
@@ -193,4 +201,3 @@ def safety_grounds(safety: Analysis | None) -> list[Ground]:
     states = {name: one["state"] for name, one in safety["gate"].items()}
     text = ", ".join(f"{name} {state}" for name, state in states.items())
     return [Ground("safety gate", text, weak=any(one != "passed" for one in states.values()))]
-

@@ -63,6 +63,9 @@ FIGURES = {
         "Combined score over the length of replies, one mark per scenario and variant; large marks"
         " are means. Where marks rise to the right, longer replies and higher scores go together.",
     ),
+}
+"""Name -> how it is drawn, and its caption."""
+OPTIONAL = {
     "themes": (
         breakdown.themes,
         "Combined scores by theme, one mark per scenario and variant. Exploratory: most themes have"
@@ -83,6 +86,7 @@ FIGURES = {
         " intervals.",
     ),
 }
+"""The same, where the run has themes, trainings, a safety suite, probes."""
 
 
 def draw_figures(
@@ -101,7 +105,7 @@ def draw_figures(
     """
     analysis = {**analysis, "safety": safety, "trainings": trainings}
     captions = {}
-    for name, (draw, caption) in FIGURES.items():
+    for name, (draw, caption) in (FIGURES | OPTIONAL).items():
         with drawing():
             figure = draw(analysis)
             if figure is not None:

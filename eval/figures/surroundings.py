@@ -43,7 +43,9 @@ def safety(analysis: Analysis) -> Figure | None:
     result = analysis["safety"]
     if not result:
         return None
-    rates = {name: result["variants"][name] for name in looks(analysis) if name in result["variants"]}
+    rates = {
+        name: result["variants"][name] for name in looks(analysis) if name in result["variants"]
+    }
     first = next(iter(rates.values()))
     rows = [(f"all {kind} items", [one[kind] for one in rates.values()]) for kind in KINDS]
     rows += [
@@ -71,7 +73,9 @@ def share_mark(ax: Axes, share: Analysis, place: float, look: tuple[str, str]) -
     if share["share"] is None:
         return
     colour, marker = look
-    ax.hlines(place, 100 * share["low"], 100 * share["high"], color=colour, linewidth=1.2, alpha=0.6)
+    ax.hlines(
+        place, 100 * share["low"], 100 * share["high"], color=colour, linewidth=1.2, alpha=0.6
+    )
     ax.plot(100 * share["share"], place, marker, color=colour, markersize=5, markeredgecolor=PAPER,
             markeredgewidth=0.5)  # fmt: skip
 
