@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.cells import COMBINED, Cells, Material, failure_of, scenario_of, variant_of
+from eval.cells import Cells, Material, failure_of, scenario_of, variant_of
+from eval.readings import COMBINED
 from eval.statistics.describe import summary
 
 FEW = 3

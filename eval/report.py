@@ -16,9 +16,10 @@ import yaml
 from markupsafe import Markup
 
 import hybridtune
-from eval.answer import answer, grounds
+from eval.answer import answer
 from eval.browser import cards, lowest
 from eval.claims import p_value, percent, signed, stand_ins
+from eval.grounds import grounds
 from eval.judge_quality import any_scripted
 from eval.paper import beside_paper
 from eval.safety.show import section

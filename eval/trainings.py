@@ -122,7 +122,7 @@ def worse(reports: Mapping[str, Report]) -> Iterable[str]:
     for name, report in reports.items():
         before, after = report["held_out_loss"]["before"], report["held_out_loss"]["after"]
         if before is not None and after is not None and after >= before:
-            yield f"{name}: its loss on held-out sessions did not fall ({before:.3f} to {after:.3f})."
+            yield f"{name}: loss on held-out sessions did not fall ({before:.3f} to {after:.3f})."
 
 
 def curve(report: Report) -> dict[str, list[tuple[float, float]]]:

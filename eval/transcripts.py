@@ -106,7 +106,8 @@ def verdicts(judgment: Judgment) -> list[Verdict]:
 
 def quotes_of(evidence: Evidence) -> list[tuple[str, bool]]:
     """The quotes behind a score, each once: its own, and those of a checklist's items."""
-    quoted = [(one.quote, one.quote_found) for one in (evidence, *evidence.items.values())]
+    quoted = [(evidence.quote, evidence.quote_found)]
+    quoted += [(one.quote, one.quote_found) for one in evidence.items.values()]
     return list(dict.fromkeys(one for one in quoted if one[0].strip()))
 
 

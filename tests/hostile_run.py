@@ -182,7 +182,8 @@ def write_safety(run: Run, domain: Domain) -> None:
             "variants": {name: plain(rates_of(replies, name, 0.05)) for name in VARIANTS},
             "comparisons": [plain(comparison(replies, "real", "base", 0.05, 0.05))],
             "thresholds": {"margin": 0.05}, "gate": dict.fromkeys(VARIANTS, reasons),
-            "means": {attack("check"): attack("meaning")}, "weights": {name: weights_of(run, name) for name in VARIANTS}, "pack": domain.digest,
+            "means": {attack("check"): attack("meaning")},
+            "weights": {name: weights_of(run, name) for name in VARIANTS}, "pack": domain.digest,
         },
     )  # fmt: skip
 

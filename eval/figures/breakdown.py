@@ -63,8 +63,9 @@ def themes(analysis: Analysis) -> Figure | None:
         for offset, (name, (colour, marker)) in zip(offsets, looks(analysis).items(), strict=True):
             scores = np.array(by_variant[name]["scores"], dtype=np.float64)
             shifts = jitter(analysis, scores.size, 0.07, theme, name)
-            ax.plot(scores + shifts, [place + offset] * scores.size, marker, color=colour, alpha=0.75,
-                    markersize=4.5, markeredgewidth=0)  # fmt: skip
+            heights = np.full(scores.size, place + offset)
+            ax.plot(scores + shifts, heights, marker, color=colour, alpha=0.75, markersize=4.5,
+                    markeredgewidth=0)  # fmt: skip
     ax.hlines(np.arange(len(rows) - 1) + 0.5, 0, 1, color=FAINT, linewidth=0.6,
               transform=ax.get_yaxis_transform())  # fmt: skip
     ax.set_yticks(range(len(rows)), [printable(theme) for theme, _ in rows])
