@@ -6,7 +6,7 @@ Takes the dictionary that `eval.analysis.analyse` builds, the report's safety se
 
 from typing import Any, NamedTuple
 
-from eval.claims import enumerated, scripted_roles, twins
+from eval.claims import enumerated, scripted_roles
 from eval.table import number
 
 Analysis = dict[str, Any]
@@ -85,11 +85,19 @@ def conversation_grounds(analysis: Analysis) -> list[Ground]:
     tries = sum(one["tries"] for one in analysis["simulation"].values())
     return [
         Ground("judgments", f"{lost} of {planned} missing", weak=lost > 0),
-        Ground("patient", f"left its role in {thrown} of {tries} tries, which were thrown away",
-               weak=thrown > tries * OFTEN),
-        *(Ground("variants", line, weak=True) for line in twins(analysis)),
+        Ground("patient", f"left its role in {thrown} of {tries} tries", thrown > tries * OFTEN),
+        *alike_ground(analysis),
         *overlap_ground(analysis["overlap"]),
-    ]  # fmt: skip
+    ]
+
+
+def alike_ground(analysis: Analysis) -> list[Ground]:
+    """Variants that mostly begin with the same reply; nothing where there are none."""
+    alike = [one for one in analysis["identical_replies"] if 2 * one["same"] > one["n"]]
+    if not alike:
+        return []
+    told = ", ".join(f"{one['a']} and {one['b']} ({one['same']} of {one['n']})" for one in alike)
+    return [Ground("variants", f"the same first reply: {told}", weak=True)]
 
 
 def overlap_ground(overlap: Analysis | None) -> list[Ground]:
@@ -117,6 +125,8 @@ def safety_grounds(safety: Analysis | None) -> list[Ground]:
     """The gate's state by variant; nothing where the pack has no suite."""
     if safety is None:
         return []
-    states = {name: one["state"] for name, one in safety["gate"].items()}
-    text = ", ".join(f"{name} {state}" for name, state in states.items())
-    return [Ground("safety gate", text, weak=any(one != "passed" for one in states.values()))]
+    states: dict[str, list[str]] = {}
+    for name, one in safety["gate"].items():
+        states.setdefault(one["state"], []).append(name)
+    text = "; ".join(f"{state}: {enumerated(names)}" for state, names in states.items())
+    return [Ground("safety gate", text, weak=states.keys() != {"passed"})]

@@ -106,15 +106,20 @@ def short(value: Any) -> str:
 
 
 def amounts(reports: Mapping[str, Report]) -> Iterable[str]:
-    """Whether more training alone could explain a difference."""
-    tokens = {name: one["tokens_trained"] for name, one in reports.items()}
-    least = min(tokens, key=lambda name: int(tokens[name]))
-    for name, count in tokens.items():
-        if tokens[least] and count > tokens[least] * (1 + SAME_TOKENS):
-            yield (
-                f"{name} was trained on {count / tokens[least]:.2f} times the tokens of {least}:"
-                " its kind of data and its amount cannot be told apart without a matched control."
-            )
+    """Whether more training alone could explain a difference, by groups of about as many tokens."""
+    groups: list[list[str]] = []
+    tokens = {name: int(one["tokens_trained"]) for name, one in reports.items()}
+    for name in sorted(tokens, key=lambda each: tokens[each]):
+        if groups and tokens[name] <= tokens[groups[-1][0]] * (1 + SAME_TOKENS):
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    if len(groups) > 1:
+        told = "; ".join(f"{enumerated(group)} {tokens[group[0]]:,}" for group in groups)
+        yield (
+            f"Trained tokens are not equal ({told}): between these groups, kind and amount of data"
+            " cannot be told apart. A control with `match:` can."
+        )
 
 
 def worse(reports: Mapping[str, Report]) -> Iterable[str]:

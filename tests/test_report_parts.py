@@ -123,6 +123,15 @@ def test_what_is_sound_is_not_called_weak(paper):
     assert told["training"] == "1 warning on comparability"
 
 
+def test_variants_that_answer_alike_are_named(paper):
+    alike = [
+        {"a": "base", "b": "real", "n": 50, "same": 50},
+        {"a": "base", "b": "hybrid", "n": 50, "same": 9},
+    ]
+    told = weak(grounds({**paper, "identical_replies": alike}, None, None))
+    assert told["variants"] == "the same first reply: base and real (50 of 50)"
+
+
 def test_trainings_are_compared(tmp_path):
     run = make_run(tmp_path / "run", scenarios=2)
     assert trainings(run) is None
@@ -143,8 +152,8 @@ def test_trainings_are_compared(tmp_path):
     assert trainings(run)["warnings"] == [
         "Not comparable: seed is 1 in real, 2 in hybrid.",
         "Not comparable: option learning_rate is 0.001 in real, 0.01 in hybrid.",
-        "hybrid was trained on 2.00 times the tokens of real: its kind of data and its amount"
-        " cannot be told apart without a matched control.",
+        "Trained tokens are not equal (real 2,000; hybrid 4,000): between these groups, kind and"
+        " amount of data cannot be told apart. A control with `match:` can.",
         "hybrid: loss on held-out sessions did not fall (3.500 to 3.600).",
     ]
 

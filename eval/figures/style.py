@@ -21,6 +21,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write `path`.svg and `path`.png, without dates or versions."""
     with atomic_write(path.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, format="svg", metadata=NOTHING)
+    figure.set_layout_engine("none")  # it is laid out now; again would take as long
     with atomic_write(path.with_suffix(".png")) as temporary:
         figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
 
