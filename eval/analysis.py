@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from eval.attempts import attempts
+from eval.breakdown import reply_words, themes
 from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
 from eval.claims import claims, consistency, notes
 from eval.consistency import Scale, spread, spread_contrasts
@@ -81,6 +82,7 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
                              sharing, share, scenarios_touched, most_shared, nearest: {session,
                              scenario}}}}: how near training sessions come; null if not measured
         words                {variant: {turns, mean, sd, median}} per counselor turn
+        themes, reply_words  eval/breakdown.py: scores by theme, reply length by scenario
         indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
                              without a judge, no scores
         further_rubrics      scores by `evaluation.judging.rubrics` (eval/rubrics.py)
@@ -190,6 +192,8 @@ def compute(
         "conversations": {name: endings(by_variant[name]) for name in names},
         "simulation": {name: attempts(by_variant[name]) for name in names},
         "words": {name: words(by_variant[name]) for name in names},
+        "themes": themes(cells, material, names, settings.alpha),
+        "reply_words": reply_words(material, names),
         "identical_replies": identical_replies(material.conversations),
     }
 

@@ -1,22 +1,30 @@
 """The report: one HTML file that needs nothing else, for people who decide on these numbers.
 
 Reads `eval/analysis.json`, `eval/scenarios.jsonl`, `eval/conversations.jsonl`,
-`eval/judgments.jsonl`, and where there are some, `eval/safety.json` and `manifest.json`.
-Writes `eval/figures/` and `eval/report.html`. All words of models, patients and judges are escaped.
+`eval/judgments.jsonl`, and where there are some, `eval/comparisons.jsonl`, `eval/safety.json`,
+`variants/*/training.json` and `manifest.json`. Writes `eval/figures/` and `eval/report.html`. All
+words of models, packs and people are escaped, and the page lets no script run but its own.
 """
 
+import base64
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
+from markupsafe import Markup
 
 import hybridtune
-from eval.cells import load_material
+from eval.answer import answer
+from eval.browser import cards, lowest
 from eval.claims import p_value, percent, signed, stand_ins
+from eval.grounds import grounds
+from eval.judge_quality import any_scripted
+from eval.paper import beside_paper
 from eval.safety.show import section
 from eval.table import number
-from eval.transcripts import lowest, samples, title_of
+from eval.trainings import trainings
 from hybridtune.domain import Domain
 from hybridtune.records import atomic_write, read_json
 from hybridtune.runs import Run
@@ -31,10 +39,12 @@ def write_report(run: Run, domain: Domain) -> Path:
     from eval.figures import draw_figures  # noqa: PLC0415
     from hybridtune.drawing import inline  # noqa: PLC0415
 
-    analysis = read_json(run.eval / "analysis.json")
-    captions = draw_figures(analysis, run.eval / "figures")
-    svgs = {name: (run.eval / "figures" / f"{name}.svg").read_text("utf-8") for name in captions}
-    material = load_material(run)
+    analysis, safety = read_json(run.eval / "analysis.json"), section(run, domain)
+    trained, script = trainings(run), (TEMPLATES / "browser.js").read_text("utf-8")
+    folder = run.eval / "figures"
+    captions = draw_figures(analysis, folder, safety and safety["result"], trained)
+    svgs = {name: (folder / f"{name}.svg").read_text("utf-8") for name in captions}
+    found = cards(run)
     page = (
         environment()
         .get_template("report.html.jinja")
@@ -45,9 +55,16 @@ def write_report(run: Run, domain: Domain) -> Path:
             figures={
                 name: (inline(svgs[name], name), caption) for name, caption in captions.items()
             },
-            samples=samples(material, run),
-            lowest=lowest(material, run),
-            safety=section(run, domain),
+            watermark=any_scripted(analysis),
+            answer=answer(analysis),
+            grounds=grounds(analysis, safety, trained),
+            paper=beside_paper(analysis),
+            trainings=trained,
+            cards=found,
+            lowest=lowest(found, list(run.experiment.variants)),
+            safety=safety,
+            script=Markup(script),  # ours, from a file beside the templates
+            script_hash=script_hash(script),
             configuration=configuration(run),
             manifest=manifest(run),
         )
@@ -73,9 +90,13 @@ def environment() -> jinja2.Environment:
         p_value=p_value,
         percent=share,
         level=percent,
-        title_of=title_of,
     )
     return made
+
+
+def script_hash(script: str) -> str:
+    """What the page's policy knows its one script by; whatever else is in it cannot run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
 def share(value: float | None) -> str:

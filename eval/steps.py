@@ -175,6 +175,7 @@ def report(run: Run, domain: Domain) -> Step:
     )
     inputs = [run.eval / f"{name}.jsonl" for name in names]
     inputs += [run.eval / name for name in optional]
+    inputs += [run.variant(name) / "training.json" for name in run.experiment.trained_variants()]
     if calibration := run.experiment.evaluation.judging.calibration:
         inputs.append(Path(calibration))
     configuration = part(run.experiment, "evaluation", "variants", "roles", "servers", "model")

@@ -1,18 +1,18 @@
-"""Conversations as the report shows them: side by side, with the words that judges quoted marked.
+"""Conversations as the report shows them, with the words that judges quoted marked.
 
-Reads nothing and writes nothing: `eval.report` gives it the records and escapes all it returns.
+Reads nothing and writes nothing: `eval.browser` gives it the records, and the report's templates
+escape all that it returns.
 """
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean
 
 from eval.cells import Material, failure_of, variant_of
-from eval.table import draw, first_of
-from hybridtune.records import Judgment, Scenario, Session
+from hybridtune.records import Evidence, Judgment, Scenario, Session
 from hybridtune.runs import Run
-
-DRAWN = 3
 
 
 @dataclass(frozen=True)
@@ -24,95 +24,99 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """One conversation to show."""
+class Verdict:
+    """What a judge said on one dimension, with the words that it quoted for it."""
 
-    id: str
-    variant: str
-    ended: str
-    scores: list[dict[str, int]]
-    missing: list[str]
-    turns: list[Turn]
+    judge: str
+    rubric: str
+    dimension: str
+    score: int
+    quotes: list[tuple[str, bool]]
+    """Each with whether the counselor said it."""
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One scenario and how each variant met it."""
+class Transcript:
+    """One conversation to show."""
 
-    scenario: Scenario
-    transcripts: list[Transcript]
+    anchor: str
+    id: str
+    variant: str
+    repeat: int
+    ended: str
+    failed: bool
+    means: dict[str, float]
+    """By dimension of the evaluation's rubric, over judges and samples."""
+    verdicts: list[Verdict]
+    missing: list[str]
+    turns: list[Turn]
 
-
-def samples(material: Material, run: Run) -> list[Sample]:
-    """Scenarios drawn by the run's seed, each with the first conversation of every variant."""
-    names = list(run.experiment.variants)
-    seed, conversations = run.experiment.seed, material.conversations
-    return [
-        Sample(
-            scenario,
-            [
-                transcript(first_of(conversations, scenario.id, name), material, run)
-                for name in names
-            ],
-        )
-        for scenario in draw(material.scenarios, conversations, names, seed, DRAWN)
-    ]
+    @property
+    def score(self) -> float | None:
+        """The mean of all dimensions."""
+        return fmean(self.means.values()) if self.means else None
 
 
-def lowest(material: Material, run: Run) -> list[Transcript]:
-    """The conversation with the lowest score of every variant: where to look for failures."""
-    scored: dict[str, tuple[float, Session]] = {}
-    for conversation in material.conversations:
-        score = total(judgments_of(conversation, material, run))
-        worst = scored.get(variant_of(conversation))
-        if score is not None and (worst is None or score < worst[0]):
-            scored[variant_of(conversation)] = (score, conversation)
-    return [
-        transcript(scored[name][1], material, run)
-        for name in run.experiment.variants
-        if name in scored
-    ]
-
-
-def total(judgments: list[Judgment]) -> float | None:
-    """Mean of all scores of a conversation, or None where it has none."""
-    scores = [one.score for judgment in judgments for one in (judgment.scores or {}).values()]
-    return sum(scores) / len(scores) if scores else None
-
-
-def judgments_of(conversation: Session, material: Material, run: Run) -> list[Judgment]:
-    """What the judge said of a conversation; nothing counts of a failed one."""
-    if failure_of(conversation):
-        return []
-    limit = run.experiment.evaluation.judge_samples * len(run.experiment.judges())
-    return sorted(material.judgments.get(conversation.id, []), key=lambda one: one.sample)[:limit]
-
-
-def transcript(conversation: Session, material: Material, run: Run) -> Transcript:
-    """A conversation with its scores and marked quotes."""
-    judgments = judgments_of(conversation, material, run)
+def transcript(
+    conversation: Session, judgments: list[Judgment], rubric: str, anchor: str
+) -> Transcript:
+    """A conversation with its verdicts; words quoted by the evaluation's rubric are marked."""
+    scored = [one for one in judgments if one.scores is not None and one.rubric == rubric]
     quotes = [
-        (name, evidence.quote)
-        for judgment in judgments
-        for name, evidence in (judgment.scores or {}).items()
+        (dimension, quote)
+        for judgment in scored
+        for dimension, evidence in (judgment.scores or {}).items()
+        for quote, _ in quotes_of(evidence)
     ]
-    ended = failure_of(conversation) or conversation.provenance.get("ended", "?")
+    failure = failure_of(conversation)
     return Transcript(
-        conversation.id,
-        variant_of(conversation),
-        str(ended),
-        [
-            {name: evidence.score for name, evidence in judgment.scores.items()}
-            for judgment in judgments
-            if judgment.scores is not None
-        ],
-        [judgment.missing for judgment in judgments if judgment.missing],
-        [
+        anchor=anchor,
+        id=conversation.id,
+        variant=variant_of(conversation),
+        repeat=int(conversation.provenance.get("repeat", 0)),
+        ended=str(failure or conversation.provenance.get("ended", "?")),
+        failed=failure is not None,
+        means=means(scored),
+        verdicts=[verdict for judgment in judgments for verdict in verdicts(judgment)],
+        missing=[f"{one.judge}: {one.missing}" for one in judgments if one.missing],
+        turns=[
             Turn(one.role, marked(one.content, quotes if one.role == "assistant" else []))
             for one in conversation.messages
             if one.role != "system"
         ],
     )
+
+
+def means(judgments: Iterable[Judgment]) -> dict[str, float]:
+    """By dimension the mean over these judgments."""
+    scores: dict[str, list[int]] = {}
+    for judgment in judgments:
+        for name, evidence in (judgment.scores or {}).items():
+            scores.setdefault(name, []).append(evidence.score)
+    return {name: fmean(values) for name, values in scores.items()}
+
+
+def verdicts(judgment: Judgment) -> list[Verdict]:
+    """One judgment, dimension by dimension."""
+    return [
+        Verdict(judgment.judge, judgment.rubric, name, evidence.score, quotes_of(evidence))
+        for name, evidence in (judgment.scores or {}).items()
+    ]
+
+
+def quotes_of(evidence: Evidence) -> list[tuple[str, bool]]:
+    """The quotes behind a score, each once: its own, and those of a checklist's items."""
+    quoted = [(evidence.quote, evidence.quote_found)]
+    quoted += [(one.quote, one.quote_found) for one in evidence.items.values()]
+    return list(dict.fromkeys(one for one in quoted if one[0].strip()))
+
+
+def judgments_of(conversation: Session, material: Material, run: Run) -> list[Judgment]:
+    """What the judges said of a conversation; nothing counts of a failed one."""
+    if failure_of(conversation):
+        return []
+    limit = run.experiment.evaluation.judge_samples * len(run.experiment.judges())
+    return sorted(material.judgments.get(conversation.id, []), key=lambda one: one.sample)[:limit]
 
 
 def marked(text: str, quotes: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """The report: complete, self-contained, safe with hostile words, the same at every writing."""
 
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -8,15 +10,15 @@ from fabricated import make_domain, make_experiment, make_run
 
 from eval.analysis import analyse
 from eval.figures import FIGURES
-from eval.report import configuration, write_report
+from eval.report import TEMPLATES, configuration, write_report
 from eval.transcripts import marked
 from hybridtune.records import write_json
 from hybridtune.runs import Run
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 SECTIONS = (
-    "summary", "scores", "differences", "spread", "missing", "conversations", "reading", "limits",
-    "configuration",
+    "answer", "summary", "scores", "differences", "spread", "length", "judge", "data", "missing",
+    "conversations", "reading", "limits", "configuration",
 )  # fmt: skip
 
 
@@ -91,12 +93,23 @@ def test_nothing_is_fetched(written):
     text = written[2]
     assert not re.search(r"(src|href)\s*=\s*[\"']?\s*(https?:)?//", text)
     assert not re.search(r"url\(\s*[\"']?(https?:)?//|@import", text)
-    assert not {"script", "link", "iframe", "object", "img"} & set(Page(text).tags)
+    tags = Page(text).tags
+    assert not {"link", "iframe", "object", "img"} & set(tags)
+    assert tags.count("script") == 1
+
+
+def test_the_one_script_is_ours_and_the_policy_names_it(written):
+    (script,) = re.findall(r"<script>(.*?)</script>", written[2], flags=re.DOTALL)
+    assert script == (TEMPLATES / "browser.js").read_text(encoding="utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', written[2]).group(1)
+    assert "default-src 'none'" in policy
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
 
 
 def test_hostile_words_are_escaped(written):
     text = written[2]
-    assert "<script" not in text
+    assert text.count("<script") == 1
     assert "&lt;script&gt;alert(&#39;patient&#39;)&lt;/script&gt;" in text
     assert "&lt;b&gt;tell&lt;/b&gt;" in text
 

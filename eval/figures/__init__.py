@@ -1,4 +1,4 @@
-"""The figures of an evaluation, drawn from `eval/analysis.json` alone.
+"""The figures of an evaluation, drawn from `eval/analysis.json` and what stands around it.
 
 Writes `eval/figures/NAME.svg` and `.png`; the same analysis gives the same bytes. Import this
 package where figures are drawn and not before: it loads matplotlib.
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.claims import enumerated, percent, scripted_roles
-from eval.figures import comparisons, scores
+from eval.figures import breakdown, comparisons, scores, surroundings
 from eval.figures.style import save
 from hybridtune.drawing import drawing
 
@@ -49,17 +49,63 @@ FIGURES = {
         " a difference would count as negligible. Grey brackets: true differences inside them are"
         " likely to be missed with so few scenarios (80 % power).",
     ),
+    "paired": (
+        breakdown.paired,
+        "The same differences scenario by scenario: a dot each, moved a little up or down; the"
+        " diamond is the mean with its {level} interval.",
+    ),
     "scenarios": (
         comparisons.slopes,
         "Every scenario as one line across the variants; the thick line is the mean.",
     ),
+    "length": (
+        breakdown.length,
+        "Combined score over the length of replies, one mark per scenario and variant; large marks"
+        " are means. Where marks rise to the right, longer replies and higher scores go together.",
+    ),
 }
+"""Name -> how it is drawn, and its caption."""
+OPTIONAL = {
+    "themes": (
+        breakdown.themes,
+        "Combined scores by theme, one mark per scenario and variant. Exploratory: most themes have"
+        " too few scenarios for a mean.",
+    ),
+    "losses": (
+        surroundings.losses,
+        "Loss over trained tokens, in training and on sessions held out from it.",
+    ),
+    "safety": (
+        surroundings.safety,
+        "Share of safety items passed in the worst draw, with exact {level} limits; the items are"
+        " examples and no sample.",
+    ),
+    "probes": (
+        surroundings.probes,
+        "Shift of the mean score when a conversation is changed in one known way, with {level}"
+        " intervals.",
+    ),
+}
+"""The same, where the run has themes, trainings, a safety suite, probes."""
 
 
-def draw_figures(analysis: dict[str, Any], folder: Path) -> dict[str, str]:
-    """Draw all figures that the analysis has numbers for; returns their captions by name."""
+def draw_figures(
+    analysis: dict[str, Any],
+    folder: Path,
+    safety: dict[str, Any] | None = None,
+    trainings: dict[str, Any] | None = None,
+) -> dict[str, str]:
+    """Draw all figures that there are numbers for; returns their captions by name.
+
+    Args:
+        analysis: what `eval/analysis.json` holds.
+        folder: where the files go.
+        safety: what `eval/safety.json` holds, where there is one.
+        trainings: what `eval.trainings` found.
+    """
+    analysis = {**analysis, "safety": safety, "trainings": trainings}
     captions = {}
-    for name, (draw, caption) in FIGURES.items():
+    for name, (draw, caption) in (FIGURES | OPTIONAL).items():
         with drawing():
             figure = draw(analysis)
             if figure is not None:

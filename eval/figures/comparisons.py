@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from eval.claims import signed
 from eval.figures.scores import by_dimension
-from eval.figures.style import column, looks, panels, variant_axis
+from eval.figures.style import column, looks, panels, printable, variant_axis
 from hybridtune.drawing import COLOURS, FAINT, INK, PAPER, WIDTH
 
 Analysis = dict[str, Any]
@@ -32,7 +32,9 @@ def variability(analysis: Analysis) -> Figure:
     for ax in (left, right):
         variant_axis(ax, analysis)
     for number, measure in enumerate(measures):
-        left.plot([], [], "os^Dv"[number % 5], color=COLOURS[3 + number % 3], label=measure)
+        left.plot(
+            [], [], "os^Dv"[number % 5], color=COLOURS[3 + number % 3], label=printable(measure)
+        )
     if any(
         entry["rerun_sd"] is not None
         for measured in analysis["spread"]["variants"].values()
@@ -68,7 +70,7 @@ def forest(analysis: Analysis) -> Figure:
         forest_row(ax, entry, place, colours.get(entry["a"], INK))
     ax.set_yticks(
         range(len(entries)),
-        [f"{one['measure']}: {one['a']} \N{MINUS SIGN} {one['b']}" for one in entries],
+        [f"{printable(one['measure'])}: {one['a']} \N{MINUS SIGN} {one['b']}" for one in entries],
     )
     ax.set_ylim(len(entries) - 0.5, -0.6)
     ax.grid(visible=False, axis="y")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from eval.figures.style import column, jitter, looks, panels, score_axis, variant_axis
+from eval.figures.style import column, jitter, looks, panels, printable, score_axis, variant_axis
 from eval.statistics.arrays import Array, constant
 from hybridtune.drawing import INK, PAPER
 
@@ -19,7 +19,7 @@ def by_dimension(analysis: Analysis) -> tuple[Figure, list[tuple[str, Axes]]]:
     dimensions = list(analysis["rubric"]["dimensions"])
     figure, axes = panels(len(dimensions))
     for place, (dimension, ax) in enumerate(zip(dimensions, axes, strict=True)):
-        ax.set_title(dimension)
+        ax.set_title(printable(dimension))
         score_axis(ax, analysis, "score" if place == 0 else None)
         variant_axis(ax, analysis)
     return figure, list(zip(dimensions, axes, strict=True))
@@ -121,10 +121,12 @@ def scatter(analysis: Analysis) -> Figure | None:
         return None
     across, up = dimensions[:2]
     figure, (ax,) = panels(1, 4.2)
-    score_axis(ax, analysis, f"{up} score")
+    score_axis(ax, analysis, f"{printable(up)} score")
     ax.set_xlim(ax.get_ylim())
     ax.set_xticks(ax.get_yticks())
-    ax.set_xlabel(f"{across} score ({analysis['rubric']['low']}-{analysis['rubric']['high']})")
+    ax.set_xlabel(
+        f"{printable(across)} score ({analysis['rubric']['low']}-{analysis['rubric']['high']})"
+    )
     handles = []
     for variant, (colour, marker) in looks(analysis).items():
         x, y = column(analysis, variant, across), column(analysis, variant, up)

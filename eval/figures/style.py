@@ -21,6 +21,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write `path`.svg and `path`.png, without dates or versions."""
     with atomic_write(path.with_suffix(".svg")) as temporary:
         figure.savefig(temporary, format="svg", metadata=NOTHING)
+    figure.set_layout_engine("none")  # it is laid out now; again would take as long
     with atomic_write(path.with_suffix(".png")) as temporary:
         figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
 
@@ -68,3 +69,9 @@ def variant_axis(axes: Axes, analysis: dict[str, Any]) -> None:
     axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 4 else 0)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.grid(visible=False, axis="x")
+
+
+def printable(text: str, longest: int = 38) -> str:
+    """A label from a pack or a person: short, and no dollar sign, which would begin a formula."""
+    line = " ".join(text.split()).replace("$", "\N{FULLWIDTH DOLLAR SIGN}")
+    return line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
