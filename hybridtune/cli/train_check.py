@@ -24,13 +24,14 @@ def check(
         Exit: with 1 if a check failed, else 0.
     """
     from training.device import Device, device_here  # noqa: PLC0415 - brings torch
+    from training.layout import leaves_gpu  # noqa: PLC0415
     from training.preflight import checks  # noqa: PLC0415
 
     run = planned(place, overrides)
     variants = [variant] if variant else list(run.experiment.trained_variants())
     console = Console()
     found = [check_sessions(run, name) for name in variants]
-    device = device_here()
+    device = device_here(cpu=leaves_gpu(run.experiment.training))
     if gpu_memory is not None:
         device = Device("a GPU", round(gpu_memory * 2**30), 1, bfloat16=True)
     for line in render(found):
