@@ -74,7 +74,7 @@ def ours(
         **{name: report[name] for name in names},
         "counselor_tokens_per_s": report["tokens_per_s"] * trained,
         "counselor_tokens_trained": 1 - len(report["data"]["dropped_turns"]) / turns,
-        "padding": 0.0 if report["fill"] else None,  # packed rows are as long as they are full
+        "padding": report["padding"],
         "estimate_to_peak": report["estimated_memory_bytes"] / report["peak_memory_bytes"],
     }
 

@@ -1,3 +1,4 @@
+import ast
 import sys
 
 import pytest
@@ -7,8 +8,9 @@ from hybridtune.config import Experiment
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError
 from hybridtune.runs import Run
-from training import launch
+from training import launch, steps
 from training.checkpoints import drop_unusable, latest_checkpoint, mark_complete
+from training.launch_file import HOME, processes_asked
 from training.progress import Progress, parse
 from training.remedies import remedy, telling_lines
 
@@ -39,7 +41,7 @@ def make_run(path, **training):
 def test_the_command_is_accelerates_own_with_absolute_paths(tmp_path, domain, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = make_run(tmp_path / "runs" / "a b", accelerate_args=("--main_process_port", "0"))
-    config = str(launch.HOME / "accelerate_config.yaml")
+    config = str(HOME / "accelerate_config.yaml")
     assert launch.launch_command(run, "real", domain) == [
         *(sys.executable, "-m", "accelerate.commands.launch", "--quiet", "--config_file", config),
         *("--main_process_port", "0", "-m", "training.sft", "--run", str(run.path)),
@@ -50,11 +52,11 @@ def test_the_command_is_accelerates_own_with_absolute_paths(tmp_path, domain, mo
 def test_how_many_processes_were_asked_for(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump({"num_processes": 4}))
-    assert launch.processes_asked(config, ()) == 4
-    assert launch.processes_asked(config, ("--num_processes", "2")) == 2
-    assert launch.processes_asked(config, ("--num-processes=8",)) == 8
+    assert processes_asked(config, ()) == 4
+    assert processes_asked(config, ("--num_processes", "2")) == 2
+    assert processes_asked(config, ("--num-processes=8",)) == 8
     config.write_text("")
-    assert launch.processes_asked(config, ("--num_machines", "1")) is None
+    assert processes_asked(config, ("--num_machines", "1")) is None
 
 
 def test_a_missing_accelerate_configuration_is_an_error(tmp_path, domain):
@@ -69,6 +71,57 @@ def test_the_users_environment_wins(tmp_path, monkeypatch):
     found = launch.environment(settings)
     assert found["OMP_WAIT_POLICY"] == "active"
     assert found["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_single_process_sees_one_gpu_unless_the_user_says_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def seen(**training):
+        settings = make_run(tmp_path, **training).experiment.training
+        return launch.environment(settings).get("CUDA_VISIBLE_DEVICES")
+
+    assert seen() == "0"
+    assert seen(env={"CUDA_VISIBLE_DEVICES": "3"}) == "3"
+    assert seen(accelerate_config="configs/accelerate/multi_gpu.yaml") is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert seen() is None
+
+
+def test_the_cpu_is_asked_for_by_accelerates_own_option(tmp_path, domain, monkeypatch):
+    def command(**training):
+        return launch.launch_command(make_run(tmp_path, **training), "real", domain)
+
+    assert "--cpu" not in command()
+    assert "--cpu" in command(env={"ACCELERATE_USE_CPU": "yes"})
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert command(accelerate_args=("--cpu",)).count("--cpu") == 1
+    assert "--cpu" not in command(accelerate_config="configs/accelerate/multi_gpu.yaml")
+
+
+def test_an_adapter_is_of_the_code_that_trains_it_alone():
+    modules = {f"training/{name.partition('.')[2]}.py" for name in imported("training.sft")}
+    assert "training/mixture.py" in modules
+    assert modules <= set(steps.code())
+    assert not {"training/merge.py", "training/preview.py"} & set(steps.code())
+
+
+def imported(name, found=None):
+    """A module of training and all that it imports of it, however far away."""
+    found = set() if found is None else found
+    path = HOME / f"{name.replace('.', '/')}.py"
+    if name in found or not path.is_file():
+        return found
+    found.add(name)
+    for statement in ast.walk(ast.parse(path.read_text())):
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(
+            "training"
+        ):
+            for each in (
+                statement.module,
+                *(f"{statement.module}.{n.name}" for n in statement.names),
+            ):
+                imported(each, found)
+    return found
 
 
 @pytest.mark.parametrize(

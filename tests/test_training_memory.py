@@ -129,3 +129,14 @@ def test_the_estimate_imports_no_torch():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_adapter_sits_where_peft_would_put_it():
+    shape = Architecture(8, 16, 4, 2, 1, 4, 100, tied=True)
+    names = shape.adapted("all-linear").keys()
+    assert shape.adapted(r".*\.(q_proj|v_proj)").keys() == {"q_proj", "v_proj"}
+    assert shape.adapted(["mlp.up_proj"]).keys() == {"up_proj"}
+    assert shape.adapted(r"model\.layers\..*_proj").keys() == names
+    assert shape.adapted("q_proj|v_proj") == {}
+    every, first = shape.adapter_parameters(8, ["q_proj"]), r".*\.0\..*q_proj"
+    assert shape.adapter_parameters(8, first) == every // 4

@@ -32,6 +32,8 @@ from training.options import OURS, REMOVED, SOURCES, check_training, fields
         ({"lora": {"trainable_token_indices": [3]}}, "lora.trainable_token_indices"),
         ({"lora": {"init_lora_weights": "pissa"}}, "starts from 'pissa'"),
         ({"lora": {"target_modules": ["q_proj", "lm_head"]}}, "adapter on 'lm_head'"),
+        ({"lora": {"target_modules": ".*(lm_head|q_proj)"}}, "adapter on 'lm_head'"),
+        ({"lora": {"target_modules": "(q_proj"}}, "is no regular expression"),
         ({"lora": {"lora_alhpa": 16}}, "did you mean 'lora_alpha'"),
         ({"quantization": {"load_in_4bits": True}}, "did you mean 'load_in_4bit'"),
     ],

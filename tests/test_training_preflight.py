@@ -111,6 +111,107 @@ def test_processes_on_a_cpu_share_its_memory(qwen):
     assert "30.0 free" in two["memory"].detail
 
 
+def test_a_base_is_shared_by_the_processes_of_all_machines(qwen):
+    from training.preflight import checks
+
+    def told(machines):
+        arguments = f"['--num_machines', '{machines}', '--num_processes', '{8 * machines}']"
+        experiment = paper(
+            "paper", qwen, "training.accelerate_config=configs/accelerate/fsdp2.yaml",
+            f"training.accelerate_args={arguments}",
+        )  # fmt: skip
+        each = checks(experiment, None, Path(qwen), device(80, 8))
+        found = {}
+        while "memory" not in found:
+            check = next(each)
+            found[check.name] = check
+        assert found["launch"].status == "ok"
+        return float(found["memory"].detail.partition("(base ")[2].partition(",")[0])
+
+    assert told(2) < told(1)
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ("[nope]", "the model has no 'nope'"),
+        ("[q_proj, nope]", "the model has no 'nope'"),
+        ("q_proj|v_proj", "the model has no"),
+        (".*self_attn.*", "is no linear layer"),
+        (".*(q_proj|v_proj)", None),
+        ("[q_proj, mlp.up_proj]", None),
+        ("all-linear", None),
+    ],
+)
+def test_target_modules_are_looked_for_in_the_model(targets, told):
+    experiment = paper("demo", MICRO, f"training.lora.target_modules={targets}")
+    check = found(experiment, device(80)).get("targets")
+    assert (told in check.detail and check.status == "fail") if told else check is None
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("sft.lr_scheduler_type=cosin", "cosin is not a valid SchedulerType"),
+        ("sft.optim=foo", "foo"),
+        ("sft={save_strategy: 'no', load_best_model_at_end: true}", "load_best_model_at_end"),
+        ("sft.metric_for_best_model=nope", "no metric 'nope'"),
+        ("sft.per_device_train_batch_size=0", "per_device_train_batch_size: 0 is no batch"),
+        ("sft.learning_rate=1e-4", None),
+    ],
+)
+def test_values_are_tried_on_the_libraries(override, told, tmp_path):
+    from training.libraries import check_values
+
+    failed = [
+        check.detail
+        for check in check_values(paper("demo", MICRO, f"training.{override}"), tmp_path)
+    ]
+    assert len(failed) == (1 if told else 0)
+    assert not told or told in failed[0]
+
+
+def test_the_cpu_is_the_trainings_too_where_accelerate_is_told_so(qwen, tmp_path, monkeypatch):
+    import torch
+
+    from training import settings
+
+    experiment = paper("demo", MICRO)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    config = settings.sft_config(experiment, tmp_path)
+    assert (config.use_cpu, config.gradient_checkpointing) == (True, False)
+    assert "device_map" not in config.model_init_kwargs
+    settings.on_one_gpu(config)
+    assert (config.n_gpu, config.model_init_kwargs["device_map"]) == (1, {"": 0})
+
+
+def test_a_hub_that_is_not_there_is_asked_once(monkeypatch):
+    from huggingface_hub import constants
+
+    from training.hub import asked_once, reachable
+
+    assert not reachable("http://127.0.0.1:9", timeout_s=1)
+    monkeypatch.setattr("training.hub.getproxies", dict)
+    monkeypatch.setattr("training.hub.reachable", lambda _: False)
+    before = constants.HF_HUB_OFFLINE
+    with asked_once():
+        assert constants.is_offline_mode()
+    assert before == constants.HF_HUB_OFFLINE
+
+
+def test_padding_is_counted():
+    import torch
+
+    from training.trainer import Tokens, count
+
+    labels = torch.tensor([[-100, 7, 7], [-100, 7, -100]])
+    mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
+    assert count({"input_ids": labels, "labels": labels, "attention_mask": mask}) == [5, 3, 6]
+    assert count({"input_ids": labels, "labels": labels}) == [6, 3, 6]
+    assert Tokens(5, 3, 6).padding == pytest.approx(1 / 6, abs=1e-4)
+
+
 def test_a_model_that_is_not_covered_is_no_guess(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "mixtral"}')
     check = found(paper("paper", tmp_path), device(80))["memory"]
@@ -118,7 +219,7 @@ def test_a_model_that_is_not_covered_is_no_guess(tmp_path):
     assert "not covered" in check.detail
 
 
-def test_launch_files_are_read_as_accelerate_reads_them(qwen):
+def test_launch_files_are_read_as_accelerate_reads_them(qwen, monkeypatch):
     def layout(file, *arguments):
         words = ", ".join(f"'{each}'" for each in arguments)
         overrides = [f"training.accelerate_config={file}", f"training.accelerate_args=[{words}]"]
@@ -129,6 +230,13 @@ def test_launch_files_are_read_as_accelerate_reads_them(qwen):
     assert layout("configs/accelerate/fsdp2.yaml").sharded
     assert layout("configs/accelerate/multi_gpu.yaml").processes is None
     assert layout("configs/accelerate/cpu.yaml").cpu
+    assert layout("accelerate_config.yaml", "--cpu").cpu
+    several = layout("configs/accelerate/multi_node.yaml", "--num_machines=2", "--num_processes=16")
+    assert (several.processes, several.machines) == (16, 2)
+    assert running_layout(16, {"LOCAL_WORLD_SIZE": "8"}).machines == 2
+    assert not layout("accelerate_config.yaml").cpu
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    assert layout("accelerate_config.yaml").cpu
     started = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}
     assert running_layout(8, started).sharded
     assert not running_layout(8, {}).sharded

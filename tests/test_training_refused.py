@@ -11,8 +11,8 @@ from hybridtune.cli.app import app
 from hybridtune.cli.train_check import check_sessions
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
-from training.launch import HOME
-from training.launch_file import check_launch
+from training.launch_file import HOME, check_launch
+from training.layout import layout_of
 from training.mixture import session_files
 from training.options import check_training
 from training.trackers import TRACKERS, places
@@ -77,6 +77,25 @@ def test_a_quantised_base_is_not_sharded(name, monkeypatch):
     with pytest.raises(ConfigError, match=r"do not shard soundly .*multi_gpu.yaml"):
         check_launch(settings, ACCELERATE / f"{name}.yaml")
     check_launch(settings, ACCELERATE / "multi_gpu.yaml")
+
+
+@pytest.mark.parametrize("read", [check_launch, lambda settings, _: layout_of(settings)])
+@pytest.mark.parametrize(
+    ("text", "arguments", "told"),
+    [
+        ("- a\n- b\n", (), "a list instead of keys with values"),
+        ("a: [", (), "not YAML"),
+        ("{}", ("--num_processes", "two"), "accelerate_args: --num_processes: 'two' is no whole"),
+        ("num_processes: many", (), "num_processes: 'many' is no whole number above 0"),
+        ("num_machines: 1.5", (), "num_machines: 1.5 is no whole number above 0"),
+    ],
+)
+def test_a_launch_file_that_is_none_is_one_line(text, arguments, told, read, tmp_path):
+    file = tmp_path / "launch.yaml"
+    file.write_text(text)
+    settings = TrainingSettings(accelerate_config=str(file), accelerate_args=arguments)
+    with pytest.raises(ConfigError, match=told):
+        read(settings, file)
 
 
 DEMO = str(HOME / "configs" / "demo.yaml")

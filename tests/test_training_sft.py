@@ -121,6 +121,7 @@ def test_training_json_and_the_card_tell_what_was_done(trained):
     assert report["windows"] == {"max_length": 256, "context_tokens": 64}
     assert report["peak_memory_bytes"] > 100e6
     assert report["tokens_per_s"] > 0
+    assert report["padding"] == 0
     assert set(report["seconds"]) == {"prepare", "train", "finish"}
     assert {"python", "hybridtune", "torch", "trl"} <= set(report["versions"])
     assert report["hashes"]["adapter"] == adapter_digest(trained / "adapter")

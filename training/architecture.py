@@ -4,7 +4,7 @@ Reads `config.json` of a model's folder, or of the hub's cache or the hub. Impor
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from hybridtune.errors import DataError
 from hybridtune.records import read_json
+from training.targets import Targets, matches, takes_all
 
 # Dense decoders with a gated MLP, whose layers have the seven projections below. Phi3 fuses some.
 GATED = frozenset(
@@ -62,20 +63,36 @@ class Architecture:
         """All weights, but for the few of biases."""
         return self.layers * self.layer_parameters + self.embedding_parameters
 
-    def adapted(self, targets: str | Sequence[str] | None) -> dict[str, tuple[int, int]]:
-        """The projections that an adapter sits on; PEFT knows default targets for None."""
-        if targets is None:
-            return {name: self.linears[name] for name in ("q_proj", "v_proj")}
-        names = [targets] if isinstance(targets, str) else list(targets)
-        if names == ["all-linear"]:
-            return self.linears
-        wanted = {name.rpartition(".")[2] for name in names}
-        return {name: shape for name, shape in self.linears.items() if name in wanted}
+    def adapted(self, targets: Targets, layer: int | None = None) -> dict[str, tuple[int, int]]:
+        """The projections that an adapter sits on, in a layer or in any.
 
-    def adapter_parameters(self, rank: int, targets: str | Sequence[str] | None) -> int:
+        PEFT knows default targets for None.
+        """
+        if takes_all(targets):
+            return self.linears
+        if targets is None:
+            targets = ("q_proj", "v_proj")
+        layers = range(self.layers) if layer is None else (layer,)
+        return {
+            name: shape
+            for name, shape in self.linears.items()
+            if any(matches(each, targets) for number in layers for each in places(name, number))
+        }
+
+    def adapter_parameters(self, rank: int, targets: Targets) -> int:
         """Weights of a LoRA adapter: rank x (input + output) for every projection it sits on."""
-        widths = sum(width + out for width, out in self.adapted(targets).values())
-        return self.layers * rank * widths
+        return rank * sum(
+            width + out
+            for layer in range(self.layers)
+            for width, out in self.adapted(targets, layer).values()
+        )
+
+
+def places(projection: str, layer: int) -> list[str]:
+    """A projection's whole name: of a text model, or of one that sees as well."""
+    block = "self_attn" if projection in ATTENTION else "mlp"
+    rest = f"layers.{layer}.{block}.{projection}"
+    return [f"model.{rest}", f"model.language_model.{rest}"]
 
 
 def architecture_of(config: Mapping[str, Any]) -> Architecture | None:

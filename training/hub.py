@@ -1,11 +1,43 @@
-"""A finished folder to the Hugging Face hub: only where the user asks for it by name."""
+"""The Hugging Face hub: is it there? And a finished folder to it, only where the user asks for it."""
 
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HFValidationError, HTTPError
 
 from hybridtune.errors import StageError
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Where the hub cannot be reached, only its cache is asked: no minute of retries for each file.
+
+    Behind a proxy the hub is asked in any case.
+    """
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not (getproxies() or reachable(constants.ENDPOINT))
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def reachable(address: str, timeout_s: float = 5.0) -> bool:
+    """Whether anybody answers at an address."""
+    parts = urlsplit(address)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=timeout_s).close()
+    except OSError:
+        return False
+    return True
 
 
 def push(folder: Path, repository: str) -> str:

@@ -8,25 +8,24 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
 from rich.markup import escape
 
 from hybridtune import guard
 from hybridtune.config.training import TrainingSettings
 from hybridtune.domain import Domain
-from hybridtune.errors import ConfigError, StageError
+from hybridtune.errors import StageError
 from hybridtune.progress import Reporter, Task
 from hybridtune.runs import Run
-from training.launch_file import check_launch
+from training.launch_file import accelerate_config, check_launch, cpu_asked, processes_asked
+from training.layout import layout_of
 from training.mixture import trained_variant, write_mixture
 from training.options import check_training
 from training.progress import parse
 from training.remedies import remedy, telling_lines
 
-HOME = Path(__file__).parent.parent
 # To finish the step that runs and to save a checkpoint, when the training is to stop.
 SAVING_S = 180.0
 ENVIRONMENT = {
@@ -83,48 +82,27 @@ def launch_command(run: Run, variant: str, domain: Domain) -> list[str]:
     settings = run.experiment.training
     config = accelerate_config(settings.accelerate_config)
     command = [sys.executable, "-m", "accelerate.commands.launch", "--quiet"]
-    command += ["--config_file", str(config), *settings.accelerate_args, "-m", "training.sft"]
+    command += ["--config_file", str(config), *settings.accelerate_args]
+    layout = layout_of(settings)
+    # accelerate's launcher of a single process overrules the variable, but not its own option.
+    told = layout.kind == "NO" and cpu_asked({**os.environ, **settings.env})
+    command += ["--cpu"] if told and "--cpu" not in settings.accelerate_args else []
+    command += ["-m", "training.sft"]
     command += ["--run", str(run.path.resolve()), "--variant", variant]
     command += ["--domain", str(domain.path.resolve())]
     processes = processes_asked(config, settings.accelerate_args)
     return command + (["--processes", str(processes)] if processes else [])
 
 
-def accelerate_config(name: str) -> Path:
-    """The file as named from the working folder, else from the repository.
-
-    Raises:
-        ConfigError: it is in neither.
-    """
-    for path in (Path(name), HOME / name):
-        if path.is_file():
-            return path.resolve()
-    raise ConfigError(
-        f"no such file: {name}",
-        where="training.accelerate_config",
-        fix="accelerate_config.yaml, or one of configs/accelerate/",
-    )
-
-
-def processes_asked(config: Path, arguments: Sequence[str]) -> int | None:
-    """How many processes accelerate was told to start, if it was."""
-    words = " ".join(arguments).replace("=", " ").split()
-    for name in ("--num_processes", "--num-processes"):
-        if name in words[:-1]:
-            return int(words[words.index(name) + 1])
-    try:
-        values = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}", where=str(config)) from None
-    count: int | None = (values or {}).get("num_processes")
-    return count
-
-
 def environment(settings: TrainingSettings) -> dict[str, str]:
     """Environment variables of the training: the user's win over ours."""
     # accelerate sets one thread where nothing is said, which on a CPU is slow.
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
-    return {**ENVIRONMENT, "OMP_NUM_THREADS": threads, **settings.env}
+    found = {**ENVIRONMENT, "OMP_NUM_THREADS": threads}
+    if "CUDA_VISIBLE_DEVICES" not in os.environ and layout_of(settings).kind == "NO":
+        # A single process that sees several GPUs would spread over all of them.
+        found["CUDA_VISIBLE_DEVICES"] = "0"
+    return {**found, **settings.env}
 
 
 def follow(process: "subprocess.Popen[bytes]", log: Path, start: int) -> Iterator[str]:

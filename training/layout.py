@@ -3,14 +3,20 @@
 Reads the file that `training.accelerate_config` names, as `accelerate launch` will.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import yaml
-
 from hybridtune.config.training import TrainingSettings
+from hybridtune.errors import InputError
 from hybridtune.records import read_json
-from training.launch import accelerate_config, processes_asked
+from training.launch_file import (
+    accelerate_config,
+    cpu_asked,
+    number_asked,
+    processes_asked,
+    read_launch_file,
+)
 
 
 @dataclass(frozen=True)
@@ -40,28 +46,39 @@ def layout_of(settings: TrainingSettings) -> Layout:
     """What the launch file and the arguments beside it ask for.
 
     Raises:
-        ConfigError: there is no such file, or it is not YAML.
+        ConfigError: there is no such file, or it is none for accelerate.
     """
     path = accelerate_config(settings.accelerate_config)
     processes = processes_asked(path, settings.accelerate_args)
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = read_launch_file(path)
     kind = str(values.get("distributed_type", "NO")).upper()
+    flags = {each.lstrip("-").replace("-", "_") for each in settings.accelerate_args}
     for word, forced in (
         ("use_fsdp", "FSDP"),
         ("use_deepspeed", "DEEPSPEED"),
         ("multi_gpu", "MULTI_GPU"),
     ):
-        if any(each.lstrip("-").replace("-", "_") == word for each in settings.accelerate_args):
+        if word in flags:
             kind = forced
+    kind = "NO" if "cpu" in flags else kind
     if kind == "NO":
         processes = 1
     return Layout(
         processes,
         kind,
         zero_stage(values.get("deepspeed_config") or {}),
-        machines=int(values.get("num_machines") or 1),
-        cpu=bool(values.get("use_cpu")) or settings.env.get("ACCELERATE_USE_CPU") == "true",
+        machines=number_asked("num_machines", path, settings.accelerate_args) or 1,
+        cpu=bool(values.get("use_cpu") or "cpu" in flags or settings.sft.get("use_cpu"))
+        or cpu_asked({**os.environ, **settings.env}),
     )
+
+
+def leaves_gpu(settings: TrainingSettings) -> bool:
+    """Whether a training is told to leave a GPU alone; not, where its launch file is unusable."""
+    try:
+        return layout_of(settings).cpu
+    except InputError:
+        return False
 
 
 def running_layout(processes: int, environment: Mapping[str, str]) -> Layout:
@@ -72,11 +89,14 @@ def running_layout(processes: int, environment: Mapping[str, str]) -> Layout:
     stage = int(environment.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "0") or 0)
     if environment.get("ACCELERATE_USE_DEEPSPEED") == "true":
         kind = "DEEPSPEED"
-    return Layout(None, kind, stage, cpu=True)
+    here = int(environment.get("LOCAL_WORLD_SIZE", processes))
+    return Layout(None, kind, stage, machines=max(processes // here, 1), cpu=True)
 
 
-def zero_stage(deepspeed: dict[str, object]) -> int:
+def zero_stage(deepspeed: object) -> int:
     """DeepSpeed's stage, from accelerate's file or the one that it names."""
+    if not isinstance(deepspeed, dict):
+        return 0
     if "deepspeed_config_file" in deepspeed:
         inner = read_json(accelerate_config(str(deepspeed["deepspeed_config_file"])))
         return int(inner.get("zero_optimization", {}).get("stage", 0))

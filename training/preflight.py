@@ -19,6 +19,7 @@ from hybridtune.serving.quantization import UNSERVED, serves_quantized
 from training.defaults import SFT
 from training.device import Device
 from training.layout import Layout, layout_of
+from training.libraries import check_targets, check_values
 from training.memory import GIB, Estimate, estimate, smaller
 from training.needs import checkpoint_bytes, memory_of
 from training.options import check_training
@@ -30,13 +31,17 @@ MARGIN = 1.15
 
 def checks(experiment: Experiment, domain: Domain, folder: Path, device: Device) -> Iterator[Check]:
     """All checks, in the order in which a person would mend them; the quick ones first."""
-    yield from check_options(experiment)
+    options = list(check_options(experiment))
+    yield from options
+    if all(check.status == "ok" for check in options):
+        yield from check_values(experiment, folder)
     try:
         layout = layout_of(experiment.training)
     except InputError as error:
         yield Check("launch", "fail", f"{error.where}: {error.what}", error.fix)
         return
-    yield from before_weights(experiment, layout, device, processes_of(layout, device))
+    processes = processes_of(layout, device) * layout.machines
+    yield from before_weights(experiment, layout, device, processes)
     yield check_disk(experiment, layout, folder)
     yield from check_serving(experiment)
     yield check_chat(experiment, domain)
@@ -45,10 +50,18 @@ def checks(experiment: Experiment, domain: Domain, folder: Path, device: Device)
 def before_weights(
     experiment: Experiment, layout: Layout, device: Device, processes: int
 ) -> Iterator[Check]:
-    """What depends on the device and the processes: the part that `training.sft` repeats."""
+    """What depends on device, processes and model: the part that `training.sft` repeats.
+
+    Args:
+        experiment: that is to be trained.
+        layout: how the processes share.
+        device: of this machine.
+        processes: of all machines together.
+    """
     yield check_launch(experiment, layout, device)
+    yield from check_targets(experiment)
     yield from check_quantization(experiment)
-    yield check_precision(experiment, device)
+    yield check_precision(experiment, layout, device)
     yield check_memory(experiment, layout, device, processes)
 
 
@@ -69,7 +82,7 @@ def refuse(found: Iterator[Check]) -> list[str]:
 
 
 def processes_of(layout: Layout, device: Device) -> int:
-    """How many processes will start here; accelerate takes one a GPU where nothing is said."""
+    """How many processes will start on this machine; one a GPU where nothing is said."""
     if layout.processes is None:
         return max(device.count, 1)
     return max(layout.processes // layout.machines, 1)
@@ -140,13 +153,14 @@ def check_quantization(experiment: Experiment) -> Iterator[Check]:
         yield Check("quantization", "ok", "4-bit NF4, double quantisation")
 
 
-def check_precision(experiment: Experiment, device: Device) -> Check:
+def check_precision(experiment: Experiment, layout: Layout, device: Device) -> Check:
     """Does the device compute in the base model's precision?"""
+    told = layout.cpu or experiment.training.sft.get("use_cpu")
     dtype = experiment.model.dtype
     if dtype == "bfloat16" and not device.bfloat16:
         remedy = "model.dtype: float16"
         return Check("precision", "fail", f"{device.name} has no bfloat16", remedy)
-    if dtype == "bfloat16" and not (device.count or experiment.training.sft.get("use_cpu")):
+    if dtype == "bfloat16" and not (device.count or told):
         remedy = "training.sft.use_cpu: true"
         return Check("precision", "fail", "transformers wants to be told of a CPU", remedy)
     if dtype == "float32" and device.count:
@@ -159,7 +173,7 @@ def check_memory(experiment: Experiment, layout: Layout, device: Device, process
     """Refuses what is too large even if the estimate is too high, warns where it is close."""
     gpu = device.count > 0
     found = memory_of(experiment, gpu=gpu, layout=layout, processes=processes)
-    free = device.free_bytes if gpu else device.free_bytes // processes
+    free = device.free_bytes if gpu else device.free_bytes // max(processes // layout.machines, 1)
     if found is None:
         detail = f"no estimate, {free / GIB:.1f} GiB are free: no config.json of "
         detail += f"{experiment.model.name} to be had, or of a kind that is not covered"

@@ -44,7 +44,7 @@ def describe(
     rows = len(trainer.train_dataset)
     room = rows * experiment.training.max_length
     options = arguments.to_dict()
-    gpu = torch.cuda.is_available()
+    gpu = torch.cuda.is_available() and not arguments.use_cpu
     chosen = arguments.load_best_model_at_end and state.best_model_checkpoint is not None
     best_step = state.best_global_step if chosen else state.global_step
     return {

@@ -3,11 +3,13 @@
 The rules are those of vLLM 0.32: `vllm/config/lora.py` and `vllm/lora/peft_helper.py`.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from hybridtune.errors import ConfigError
 from hybridtune.serving.command import LORA_RANKS
+from training.targets import Targets, head_meant
 
 UNSERVED = (
     "use_dora",
@@ -21,7 +23,6 @@ UNSERVED = (
     "target_parameters",
 )
 INITS = {"gaussian", "eva", "orthogonal", "mica", "lora_ga"}
-HEADS = {"lm_head", "embed_tokens", "embed_out", "wte"}
 
 
 def check_servable(lora: Mapping[str, Any]) -> None:
@@ -43,14 +44,26 @@ def check_servable(lora: Mapping[str, Any]) -> None:
             where="training.lora.init_lora_weights",
             fix=f"true, or one of {', '.join(sorted(INITS))}",
         )
-    targets = lora.get("target_modules")
-    for target in [targets] if isinstance(targets, str) else targets or []:
-        if target.rpartition(".")[2] in HEADS:
-            raise ConfigError(
-                f"neither TRL trains nor vLLM serves an adapter on {target!r}",
-                where="training.lora.target_modules",
-                fix="leave it out; all-linear takes every layer but the head",
-            )
+    check_targets(lora.get("target_modules"), lora.get("exclude_modules"))
+
+
+def check_targets(targets: Targets, exclude: Targets) -> None:
+    """Refuse adapters on embeddings and head, by their usual names."""
+    where = "training.lora.target_modules"
+    try:
+        head = head_meant(targets, exclude)
+    except re.error as error:
+        raise ConfigError(
+            f"{targets!r} is no regular expression: {error}",
+            where=where,
+            fix="all-linear, a list of names, or a regular expression for whole names",
+        ) from None
+    if head:
+        raise ConfigError(
+            f"neither TRL trains nor vLLM serves an adapter on {head!r}",
+            where=where,
+            fix="leave it out; all-linear takes every layer but the head",
+        )
 
 
 def check_rank(rank: int, name: str) -> None:

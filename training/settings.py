@@ -3,6 +3,8 @@
 Their own names, over our defaults (`training.defaults`).
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,14 @@ from hybridtune.config import Experiment
 from hybridtune.config.training import TrainingSettings
 from hybridtune.errors import ConfigError
 from training.defaults import LORA, SFT
+from training.launch_file import cpu_asked
+
+COUNTS = (
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "gradient_accumulation_steps",
+)
+METRICS = ("loss", "eval_loss")
 
 
 def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = None) -> SFTConfig:
@@ -29,9 +39,11 @@ def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = No
         ConfigError: TRL refuses a value.
     """
     settings, base = experiment.training, experiment.model
-    gpu = torch.cuda.is_available()
+    cpu = settings.sft.get("use_cpu", cpu_asked(os.environ))
+    gpu = torch.cuda.is_available() and not cpu
     options: dict[str, Any] = {
         **SFT,
+        "use_cpu": cpu,
         "bf16": base.dtype == "bfloat16",
         "fp16": base.dtype == "float16",
         "gradient_checkpointing": gpu,
@@ -46,11 +58,45 @@ def sft_config(experiment: Experiment, checkpoints: Path, steps: int | None = No
     options["max_length"] = settings.max_length if options["packing"] else None
     options |= {"output_dir": str(checkpoints), "seed": experiment.seed}
     options |= {"max_steps": steps} if steps else {}
+    check_values(options)
     try:
-        return SFTConfig(**options)
+        config = SFTConfig(**options)
     except (TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"trl.SFTConfig refuses it: {reason}", where="training.sft") from None
+    if gpu and config.world_size == 1:
+        on_one_gpu(config)
+    return config
+
+
+def on_one_gpu(config: SFTConfig) -> None:
+    """Keep a single process to the first GPU that it sees.
+
+    Else TRL spreads the base over all of them, or the trainer copies it to each and takes as many
+    times the batch.
+    """
+    config.model_init_kwargs.setdefault("device_map", {"": 0})
+    config._n_gpu = 1
+
+
+def check_values(options: Mapping[str, Any]) -> None:
+    """Refuse numbers and names that `SFTConfig` takes and the trainer then fails with.
+
+    Raises:
+        ConfigError: names the first of them.
+    """
+    for name in COUNTS:
+        if options[name] < 1:
+            raise ConfigError(
+                f"{options[name]} is no batch", where=f"training.sft.{name}", fix="write 1 or more"
+            )
+    metric = options["metric_for_best_model"]
+    if metric not in METRICS:
+        raise ConfigError(
+            f"no metric {metric!r}: only the loss on the held-out sessions is measured",
+            where="training.sft.metric_for_best_model",
+            fix="leave it out",
+        )
 
 
 def evaluation(settings: TrainingSettings) -> dict[str, Any]:

@@ -149,6 +149,7 @@ def train(run: Run, variant: str, domain: Domain, processes: int | None, stopper
     report |= mixture_story(folder, hashes["dataset"])
     report["hashes"] = {**hashes, "adapter": adapter_digest(folder / "adapter")}
     report["resumed_from_step"] = step_of(resumed) if resumed else None
+    report["padding"] = tokens.padding
     report["tokens_per_s"] = round(teller.tokens_per_s)
     report |= measured(experiment, layout, device, report, resident)
     report["seconds"] = {

@@ -9,10 +9,19 @@ from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.steps import Step, part
 from hybridtune.weights import model_digest
-from training.launch import accelerate_config, train_variant
+from training.launch import train_variant
+from training.launch_file import accelerate_config
 from training.served import serving_template
 
 HERE = Path(__file__).parent
+# What only looks at sessions, or at an adapter that is there: changing it retrains nothing.
+APART = {"hub", "merge", "merging", "preview", "steps"}
+
+
+def code() -> list[str]:
+    """The modules that an adapter depends on."""
+    names = sorted(file.stem for file in HERE.glob("*.py"))
+    return [f"training/{name}.py" for name in names if name not in APART]
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -45,7 +54,7 @@ def step(run: Run, domain: Domain, name: str) -> Step:
             configuration,
             inputs,
             [
-                *sorted(f"training/{file.name}" for file in HERE.glob("*.py")),
+                *code(),
                 "hybridtune/duplicates.py",
             ],
             prompt=domain.system_prompt,

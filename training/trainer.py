@@ -21,10 +21,17 @@ class Tokens:
     Attributes:
         seen: without padding.
         trained: those of them that carry loss.
+        positions: with padding.
     """
 
     seen: int = 0
     trained: int = 0
+    positions: int = 0
+
+    @property
+    def padding(self) -> float:
+        """The share of what the model was given that is no token of a row."""
+        return round(1 - self.seen / self.positions, 4) if self.positions else 0.0
 
 
 class CountingTrainer(SFTTrainer):
@@ -45,10 +52,11 @@ class CountingTrainer(SFTTrainer):
             self.control.should_epoch_stop = True
             return [], None
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        counts = torch.tensor([count(batch) for batch in batches] or [[0, 0]], device=device)
-        seen, trained = self.accelerator.reduce(counts.sum(dim=0)).tolist()
+        counts = torch.tensor([count(batch) for batch in batches] or [[0, 0, 0]], device=device)
+        seen, trained, positions = self.accelerator.reduce(counts.sum(dim=0)).tolist()
         self.tokens.seen += seen
         self.tokens.trained += trained
+        self.tokens.positions += positions
         return batches, items
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -59,7 +67,8 @@ class CountingTrainer(SFTTrainer):
 
 
 def count(batch: dict[str, torch.Tensor]) -> list[int]:
-    """The tokens of a batch without padding, and those that carry loss."""
+    """The tokens of a batch without padding, those that carry loss, and all with padding."""
     mask = batch.get("attention_mask")
-    seen = batch["input_ids"].numel() if mask is None else int(mask.sum())
-    return [seen, int((batch["labels"] != IGNORED).sum())]
+    positions = batch["input_ids"].numel()
+    seen = positions if mask is None else int(mask.sum())
+    return [seen, int((batch["labels"] != IGNORED).sum()), positions]

@@ -22,8 +22,7 @@ from hybridtune.runs import Run
 from hybridtune.serving.models import check_attached
 from hybridtune.serving.process import check_port
 from hybridtune.steps import Step, why_run
-from training.launch import accelerate_config
-from training.launch_file import check_launch
+from training.launch_file import accelerate_config, check_launch
 from training.options import check_training
 
 ROLES_OF_STEP = {

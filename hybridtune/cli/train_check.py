@@ -1,6 +1,8 @@
 """`hybridtune train check`: every check of a training, with remedies, before a weight is loaded."""
 
+import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -24,21 +26,27 @@ def check(
         InputError: there is no such experiment, run or variant.
         Exit: with 1 if a check failed, else 0.
     """
+    # It tells, while it is imported, that a kernel for CPUs is missing, which no training needs.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from training.device import Device, device_here  # noqa: PLC0415 - brings torch
+    from training.hub import asked_once  # noqa: PLC0415
+    from training.layout import leaves_gpu  # noqa: PLC0415
     from training.preflight import checks  # noqa: PLC0415
 
     run = planned(place, overrides)
     variants = [variant] if variant else list(run.experiment.trained_variants())
     console = Console()
     found = [check_sessions(run, name) for name in variants]
-    device = device_here()
+    device = device_here(cpu=leaves_gpu(run.experiment.training))
     if gpu_memory is not None:
         device = Device("a GPU", round(gpu_memory * 2**30), 1, bfloat16=True)
     for line in render(found):
         console.print(line, soft_wrap=True)
-    for each in checks(run.experiment, load_domain(run.experiment.domain), run.path, device):
-        found.append(each)
-        console.print(render([each])[0], soft_wrap=True)
+    on_hub = not Path(run.experiment.model.name).is_dir()
+    with asked_once() if on_hub else nullcontext():
+        for each in checks(run.experiment, load_domain(run.experiment.domain), run.path, device):
+            found.append(each)
+            console.print(render([each])[0], soft_wrap=True)
     raise typer.Exit(exit_code(found))
 
 

@@ -19,8 +19,8 @@ from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run, lock_run, open_run
 from hybridtune.steps import Step, run_steps, why_run
-from training.launch import accelerate_config, launch_command
-from training.launch_file import check_launch
+from training.launch import launch_command
+from training.launch_file import accelerate_config, check_launch
 from training.mixture import session_files, sources_of, trained_variant
 from training.options import check_training
 
