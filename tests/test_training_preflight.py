@@ -171,7 +171,7 @@ def test_values_are_tried_on_the_libraries(override, told, tmp_path):
     assert not told or told in failed[0]
 
 
-def test_the_cpu_is_the_trainings_too_where_accelerate_is_told_so(qwen, tmp_path, monkeypatch):
+def test_the_cpu_is_the_trainings_too_where_accelerate_is_told_so(tmp_path, monkeypatch):
     import torch
 
     from training import settings

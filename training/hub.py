@@ -1,4 +1,4 @@
-"""The Hugging Face hub: is it there? And a finished folder to it, only where the user asks for it."""
+"""The Hugging Face hub: is it there? And a finished folder to it, where the user asks for it."""
 
 import logging
 import socket

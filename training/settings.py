@@ -90,6 +90,12 @@ def check_values(options: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{options[name]} is no batch", where=f"training.sft.{name}", fix="write 1 or more"
             )
+    if options["load_best_model_at_end"] and options["eval_strategy"] == "no":
+        raise ConfigError(
+            "no loss is measured to choose by",
+            where="training.sft.load_best_model_at_end",
+            fix="leave it out, or write save_strategy: steps",
+        )
     metric = options["metric_for_best_model"]
     if metric not in METRICS:
         raise ConfigError(
