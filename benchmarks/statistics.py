@@ -2,10 +2,10 @@
 
     python -m benchmarks.statistics [--studies 2000] [--workers 2]
 
-Writes `benchmarks/results/statistics.json`. A study is 50 scenarios and three variants scored on two
-dimensions (one line has 7 scenarios): integers from 1 to 10 that share a scenario's difficulty, spread unequally by
-variant, and pile up at the top of the scale. Every study goes through `eval.differences`, as an
-evaluation does. Each rate stands beside its Monte Carlo standard error.
+Writes `benchmarks/results/statistics.json`. A study is 50 scenarios (in one line 7) and three
+variants scored on two dimensions: integers from 1 to 10 that share a scenario's difficulty, spread
+unequally by variant, and pile up at the top of the scale. Every study goes through
+`eval.differences`, as an evaluation does. Each rate stands beside its Monte Carlo standard error.
 """
 
 import argparse

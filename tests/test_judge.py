@@ -119,7 +119,7 @@ async def test_quotes_are_the_counselors(domain: Domain, quote: str, found: bool
     [
         ("I’m here \u2014 with you.", "I'm here - with you", True),
         ("I’m here\u2014with you.", "i´m here -- with you...", True),
-        ("You said \u201cnever\u201d again.", '\'You said "never" again.\'', True),
+        ("You said \u201cnever\u201d again.", "'You said \"never\" again.'", True),
         ("That is hard. Go on.", "\u201cThat is hard\u2026\u201d", True),
         ("It is a self\u2011critical thought.", "self-critical", True),
         ("One ﬁne\u00a0day.", "one fine day", True),

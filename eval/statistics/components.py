@@ -14,7 +14,6 @@ from eval.statistics.arrays import Array
 from eval.statistics.judges import mean_squares
 from eval.statistics.power import Components
 
-
 CONVERSATION, OF_VARIANT, OF_SCENARIO = (3, 4), (1, 2, 4), (0, 2, 4)
 """Axes to average over: for a conversation, and for what a judge holds of a variant or scenario."""
 ROUNDS = 20

@@ -14,7 +14,6 @@ from scipy import optimize, stats
 
 from eval.statistics.arrays import Array, constant, numbers
 
-
 MID_P_FROM = 20
 """Differences other than 0 that the mid-p needs; with fewer it rejects too often."""
 
