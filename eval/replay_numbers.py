@@ -68,8 +68,8 @@ def compared(
         "notes": [
             "Overlap with what one counselor said is likeness, not quality: other replies may be as"
             " good or better.",
-            "Differences are paired by session, over the turns that both variants answered; limits are Student's, p is the sign-flip test's,"
-            " p_holm corrects for all comparisons here.",
+            "Differences are paired by session, over the turns that both variants answered; limits"
+            " are Student's, p is the sign-flip test's, p_holm corrects for all comparisons here.",
             "Perplexity is of the counselor's words in the held-out sessions, as measured when the"
             " variants were trained.",
         ],

@@ -52,15 +52,16 @@ def judgment_variance(scores: Array) -> float:
     """
     rest = scores - np.nanmean(scores, axis=CONVERSATION, keepdims=True)
     known = ~np.isnan(scores)
-    spent = int(known.any(axis=CONVERSATION).sum()) - beyond_one(known.any(axis=(0, 1, 2, 4)))
-    spent += sum(beyond_one(known.any(axis=axes)) for axes in (OF_VARIANT, OF_SCENARIO))
+    spent = int(known.any(axis=CONVERSATION).sum()) - beyond_one(known, (0, 1, 2, 4))
+    spent += beyond_one(known, OF_VARIANT) + beyond_one(known, OF_SCENARIO)
     freedom = int(known.sum()) - spent
     return float(np.nansum(rest**2)) / freedom if freedom > 0 else math.nan
 
 
-def beyond_one(judged: NDArray[np.bool_]) -> int:
+def beyond_one(known: NDArray[np.bool_], axes: tuple[int, ...]) -> int:
     """How many judges there are beyond the first, in all rows together."""
-    return int(np.maximum(judged.sum(axis=-1) - 1, 0).sum())
+    judges = np.asarray(known.any(axis=axes)).sum(axis=-1)
+    return int(np.maximum(judges - 1, 0).sum())
 
 
 def components(scores: Array) -> Components:
