@@ -2,10 +2,10 @@
 
     python -m benchmarks.statistics [--studies 2000] [--workers 2]
 
-Writes `benchmarks/results/statistics.json`. A study is 50 scenarios and three variants scored on
-two dimensions: integers from 1 to 10 that share a scenario's difficulty, spread unequally by
-variant, and pile up at the top of the scale. Every study goes through `eval.differences`, as an
-evaluation does. Each rate stands beside its Monte Carlo standard error.
+Writes `benchmarks/results/statistics.json`. A study is 50 scenarios (in one line 7) and three
+variants scored on two dimensions: integers from 1 to 10 that share a scenario's difficulty, spread
+unequally by variant, and pile up at the top of the scale. Every study goes through
+`eval.differences`, as an evaluation does. Each rate stands beside its Monte Carlo standard error.
 """
 
 import argparse
@@ -94,10 +94,10 @@ def covered(world: World, number: int, *, bca: bool) -> dict[str, float]:
     return {name: float(low <= truth <= high) for name, (low, high) in limits.items()}
 
 
-def family(world: World, number: int) -> dict[str, float]:
+def family(world: World, number: int, n: int = SCENARIOS) -> dict[str, float]:
     """One study's declared family: whether any true null was rejected, corrected and not."""
     stream = generator("family", world, number)
-    scores = draw(world, stream)
+    scores = draw(world, stream, n)
     entries, null = [], []
     for dimension in scores:
         for a, b in combinations(range(len(world.means)), 2):
@@ -170,6 +170,7 @@ def simulate(studies: int, workers: int = 1, *, bca: bool = True) -> dict[str, A
         "coverage_6_percent_catastrophic": partial(cover, replace(equal, catastrophic=0.06)),
         "error_complete_null": partial(family, COMPLETE_NULL),
         "error_partial_null": partial(family, PARTIAL_NULL),
+        "error_7_scenarios": partial(family, COMPLETE_NULL, n=7),
         "power_0.4": partial(found, SHIFTED),
         "judges_alike": partial(with_judges, 0.0),
         "judges_apart_0.2": partial(with_judges, 0.2),

@@ -14,11 +14,20 @@ import numpy as np
 
 from eval.attempts import attempts
 from eval.breakdown import reply_words, themes
-from eval.cells import Cells, Material, failure_of, gather, load_material, variant_of
+from eval.cells import (
+    Cells,
+    Material,
+    failure_of,
+    gather,
+    load_material,
+    scenario_of,
+    variant_of,
+    words_per_turn,
+)
 from eval.claims import claims, consistency, notes
 from eval.consistency import Scale, spread, spread_contrasts
 from eval.contrasts import contrasts, pairs, silence
-from eval.indicators import indicators
+from eval.indicators import indicators, means
 from eval.judge_quality import any_scripted, judge_quality
 from eval.pairwise import analyse_pairs
 from eval.rubrics import further_rubrics
@@ -81,7 +90,8 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         overlap              {run_of_words, limit_shared, scenarios, sources: {source: {sessions,
                              sharing, share, scenarios_touched, most_shared, nearest: {session,
                              scenario}}}}: how near training sessions come; null if not measured
-        words                {variant: {turns, mean, sd, median}} per counselor turn
+        words                {variant: {turns, n, mean, sd, median}} per counselor turn, n in
+                             scenarios; the same count as in `indicators` and `length`
         themes, reply_words  eval/breakdown.py: scores by theme, reply length by scenario
         indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
                              without a judge, no scores
@@ -226,11 +236,15 @@ def endings(conversations: list[Session]) -> dict[str, int]:
 
 
 def words(conversations: list[Session]) -> dict[str, Any]:
-    """Words per counselor turn."""
-    lengths = [len(turn.split()) for one in conversations for turn in one.turns("assistant")]
-    described = summary(lengths)
+    """Words per counselor turn, one number per scenario first."""
+    talks = [one for one in conversations if not failure_of(one)]
+    lengths: dict[str, list[float]] = {}
+    for one in talks:
+        lengths.setdefault(scenario_of(one), []).append(words_per_turn(one.messages))
+    described = summary(means(lengths.values()))
     return {
-        "turns": described.n,
+        "turns": sum(len(one.turns("assistant")) for one in talks),
+        "n": described.n,
         "mean": described.mean,
         "sd": described.sd,
         "median": described.median,

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.findings import findings
+from eval.findings import findings, notes
+from eval.judge_quality import conversations_digest
 from eval.judging import Reader, judges_named, reader_of
 from eval.pairwise import Pair, compare_one, meetings_of, position
 from eval.probes import described, mean_score, reading, sessions_of, spread_draw
@@ -63,10 +64,11 @@ async def audit_run(
                 judges[reader.name] = await audit(run, domain, reader, drawn, samples, count)
     for name, told in judges.items():
         told["self_preference"] = own.get(name, {"measured": False, "why": "it has not judged"})
-        told["findings"] = findings(told)
+        told["findings"], told["notes"] = findings(told), notes(told)
     result = {
         "rubric": run.experiment.evaluation.rubric,
         "conversations": len(drawn),
+        "sha256": conversations_digest(run),
         "samples": samples,
         "judges": judges,
     }
@@ -90,6 +92,7 @@ async def audit(
     )
     return {
         "model": described(reader),
+        "temperature": run.experiment.role(reader.role).sampling.temperature,
         "repeatability": repeatability(run, reader, tables),
         "position": order_of(pairs, run),
         "verbosity": await verbosity(run, domain, reader, rubric, drawn),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from eval.analysis import jsonable
-from eval.calibration import FEWEST, Predictor, agreement
+from eval.calibration import FEWEST, FOLDS, Predictor, agreement
 from eval.indicators import counter_of
 from eval.judging import reader_of
 from eval.probes import described
@@ -86,14 +86,21 @@ async def calibrate(
     """Let the judges read every rated conversation, compare, and write the figures.
 
     Raises:
-        DataError: too few conversations are rated.
+        DataError: too few conversations are rated, or all are of one group.
         StageError: more than a tenth of a judge's verdicts are missing.
     """
     items = drawn(ratings.items, plan.limit, run.experiment.seed)
+    where = ", ".join(map(str, paths))
     if len(items) < FEWEST:
         raise DataError(
             f"{len(items)} rated conversations, fewer than the {FEWEST} that say anything",
-            where=", ".join(map(str, paths)),
+            where=where,
+        )
+    if len({item.group for item in items}) < 2:
+        raise DataError(
+            "all rated conversations are of one group: nothing can be tested on another",
+            where=where,
+            fix="the column `group` tells what must stay together; without it each is its own",
         )
     reads = [await read_all(run, domain, role, items, reporter) for role in plan.roles]
     result: dict[str, Any] = jsonable(
@@ -188,13 +195,15 @@ def compared(
     table = np.column_stack([rated, *(one.columns for one in predictors.values())])
     kept = np.flatnonzero(~np.isnan(table).any(axis=1))
     levels, counts = np.unique(rated[kept], return_counts=True)
-    if kept.size < FEWEST or levels.size < 2:
-        return {"n": int(kept.size), "withheld": "too few ratings, or all of them are equal"}
+    groups = [items[place].group for place in kept]
+    if kept.size < FEWEST or levels.size < 2 or len(set(groups)) < 2:
+        why = "too few ratings, or all of them are equal or of one group"
+        return {"n": int(kept.size), "withheld": why}
     with reporter.task(f"agreement with people on {measure}"):
         told = agreement(
             {name: Predictor(one.columns[kept], one.fitted) for name, one in predictors.items()},
             rated[kept],
-            [items[place].group for place in kept],
+            groups,
             generator(experiment.seed, "calibrate", measure),
             resamples=plan.resamples,
             permutations=plan.permutations,
@@ -202,15 +211,22 @@ def compared(
         )
     for name, (by, _) in columns.items():
         told[name]["by"] = by
+    for name, one in told.items():
+        one["findings"] = [] if name == LENGTH else findings(name, one)
     return {
         "n": int(kept.size),
         "left_out": int(np.sum(~np.isnan(rated))) - int(kept.size),
         "levels": {f"{level:g}": int(n) for level, n in zip(levels, counts, strict=True)},
         "predictors": told,
-        "findings": [
-            line for name, one in told.items() if name != LENGTH for line in findings(name, one)
-        ],
+        "findings": few_groups(len(set(groups))),
     }
+
+
+def few_groups(count: int) -> list[str]:
+    """What too few groups do to all figures alike."""
+    if count >= FOLDS:
+        return []
+    return [f"There are {count} groups of conversations only: intervals and fits are rough."]
 
 
 def replies(item: Rated) -> list[Any]:

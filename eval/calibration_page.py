@@ -61,7 +61,8 @@ def section(told: dict[str, Any]) -> list[str]:
         lines.append(f"| {predictor}{by} | {' | '.join(cells)} | {beyond} |")
     median = next(iter(told["predictors"].values()))["mae_of_the_median"]
     lines += ["", f"Mean error of always saying the median: {number(median)}."]
-    return lines + [f"- {line}" for line in told["findings"]]
+    own = [line for one in told["predictors"].values() for line in one["findings"]]
+    return lines + [f"- {line}" for line in (*told["findings"], *own)]
 
 
 def cell(figure: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ judgment that failed, or was never made, is missing with its reason and never a 
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from eval.readings import COMBINED, Readings, readings, scores_of
 from eval.statistics.arrays import Array
 from hybridtune.errors import DataError
-from hybridtune.records import Judgment, Scenario, Session, read_jsonl
+from hybridtune.records import Judgment, Message, Scenario, Session, read_jsonl
 from hybridtune.runs import Run
+from hybridtune.scripted.text import words
 
 
 @dataclass(frozen=True)
@@ -133,19 +134,19 @@ def gather(material: Material, run: Run, dimensions: list[str]) -> Cells:
         if usable:
             place = (variants.index(variant), names.index(scenario), played[variant, scenario])
             judged.append((place, many))
-            lengths[variant][scenario].append(words_per_turn(conversation))
+            lengths[variant][scenario].append(words_per_turn(conversation.messages))
         played[variant, scenario] += 1
     for variant in variants:
         absent = sum(max(settings.repeats - played[variant, name], 0) for name in names)
         if absent:
             missing[variant]["no conversation"] += absent * planned
     block = readings(judged, (len(variants), len(names)), dimensions)
-    words = {
+    lengths_of = {
         variant: np.array([np.mean(found[name]) if name in found else np.nan for name in names])
         for variant, found in lengths.items()
     }
     scores = {variant: by_scenario(block, place, names) for place, variant in enumerate(variants)}
-    return Cells(names, [*dimensions, COMBINED], scores, missing, present, block, words)
+    return Cells(names, [*dimensions, COMBINED], scores, missing, present, block, lengths_of)
 
 
 def by_scenario(
@@ -186,10 +187,10 @@ def count(
     return usable
 
 
-def words_per_turn(conversation: Session) -> float:
-    """Mean words of a counselor turn; `nan` where it took none."""
-    turns = conversation.turns("assistant")
-    return float(np.mean([len(turn.split()) for turn in turns])) if turns else math.nan
+def words_per_turn(messages: Sequence[Message]) -> float:
+    """Mean words of a counselor turn; `nan` where it says nothing."""
+    counts = [len(words(turn.content)) for turn in messages if turn.role == "assistant"]
+    return sum(counts) / len(counts) if any(counts) else math.nan
 
 
 def short(reason: str) -> str:

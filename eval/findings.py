@@ -17,6 +17,16 @@ def findings(audited: dict[str, Any]) -> list[str]:
     ]
 
 
+def notes(audited: dict[str, Any]) -> list[str]:
+    """What the figures of one judge cannot show."""
+    if audited["temperature"]:
+        return []
+    return [
+        "It reads at temperature 0, where an answer is nearly the same each time: that readings"
+        " agree shows little."
+    ]
+
+
 def unsteady(repeatability: dict[str, Any]) -> list[str]:
     """Dimensions with a single level, or whose readings disagree."""
     found = []

@@ -13,7 +13,7 @@ from hybridtune.errors import DataError
 from hybridtune.overlap import HeldOut
 from hybridtune.records import Scenario, write_jsonl
 from hybridtune.scenario_table import read_table
-from hybridtune.scenarios import Row, checked, read_rows
+from hybridtune.scenarios import Row, checked, read_rows, read_text
 
 FORMATS = ("jsonl", "csv", "cactus")
 
@@ -47,7 +47,7 @@ def rows_of(path: Path, domain: Domain, form: str, seed: int, attitude: str | No
     if form == "cactus":
         return list(read_forms(path, domain, seed, attitude))
     if form == "csv":
-        return list(read_table(path.read_text(encoding="utf-8-sig"), path, domain))
+        return list(read_table(read_text(path), path, domain))
     return list(read_rows(path, domain))
 
 

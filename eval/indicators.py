@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.cells import Material, failure_of, scenario_of, variant_of
+from eval.cells import Material, failure_of, scenario_of, variant_of, words_per_turn
 from eval.statistics.describe import summary
 from hybridtune.domain import Domain
 from hybridtune.records import Message
@@ -48,7 +48,7 @@ class Counter:
         found = {name: float(np.mean([each[name] for each in counts])) for name in counts[0]}
         spoken, heard = (sum(len(words(turn)) for turn in turns) for turns in (own, other))
         found |= {
-            "words": spoken / len(own),
+            "words": words_per_turn(messages),
             "talk_ratio": spoken / (spoken + heard),
             "self_repetition": repetition(own),
         }
@@ -130,16 +130,17 @@ def indicators(
         "names": {name: MEANING[name] for name in counter.names},
         "variants": {
             variant: {
-                name: summary(means(by_scenario, name), alpha)._asdict() for name in counter.names
+                name: summary(
+                    means([one[name] for one in cell] for cell in by_scenario.values()), alpha
+                )._asdict()
+                for name in counter.names
             }
             for variant, by_scenario in found.items()
         },
     }
 
 
-def means(by_scenario: dict[str, list[dict[str, float]]], name: str) -> list[float]:
+def means(cells: Iterable[Iterable[float]]) -> list[float]:
     """One number per scenario; conversations without words of the counselor are left out."""
-    known = [
-        [one[name] for one in cell if not math.isnan(one[name])] for cell in by_scenario.values()
-    ]
+    known = [[value for value in cell if not math.isnan(value)] for cell in cells]
     return [sum(cell) / len(cell) for cell in known if cell]

@@ -5,6 +5,7 @@ names; what is not there is said to be missing. A scripted judge is no judge: wi
 gets a verdict.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,32 @@ def judge_quality(run: Run, models: list[dict[str, str]]) -> Analysis:
     told = named_calibration(run)
     calibration = calibration_of(run, told, models)
     known = [one["model"] for name, one in told["judges"].items() if name in (calibration or {})]
-    rubric = run.experiment.evaluation.rubric
     return {
         "calibration": calibration,
         "calibrated": bool(models) and all(model in known for model in models),
-        "probes": of_file(run.eval / "probes.json", rubric, models),
-        "audit": of_file(run.eval / "audit.json", rubric, models),
+        "probes": of_file(run, "probes.json", models),
+        "audit": of_file(run, "audit.json", models),
     }
 
 
-def of_file(path: Path, rubric: str, models: list[dict[str, str]]) -> Analysis | None:
-    """By judge what a file says of the models that judged here, by the same rubric."""
+def of_file(run: Run, name: str, models: list[dict[str, str]]) -> Analysis | None:
+    """By judge what a file says of the models that judged here.
+
+    None where it is by another rubric, or of conversations that were held anew since.
+    """
+    path = run.eval / name
     if not path.is_file():
         return None
-    told = read_json(path)
-    if told["rubric"] != rubric:
+    told, rubric = read_json(path), run.experiment.evaluation.rubric
+    if told["rubric"] != rubric or told.get("sha256") != conversations_digest(run):
         return None
     found = {name: one for name, one in told["judges"].items() if one["model"] in models}
     return found or None
+
+
+def conversations_digest(run: Run) -> str:
+    """SHA-256 of the run's conversations, by which probes and audit know what they are of."""
+    return hashlib.sha256((run.eval / "conversations.jsonl").read_bytes()).hexdigest()
 
 
 def named_calibration(run: Run) -> Analysis:
@@ -86,7 +95,7 @@ def figures(measure: str, told: Analysis, judge: str) -> Analysis:
         "n": told["n"],
         **{name: one[name] for name in ("spearman", "kendall", "kappa", "mae")},
         "length": told["predictors"]["length"]["spearman"],
-        "findings": [line for line in told["findings"] if line.startswith(judge)],
+        "findings": told["findings"] + one["findings"],
     }
 
 
@@ -103,7 +112,7 @@ def quality_notes(analysis: Analysis) -> list[str]:
         if failed:
             lines.append(f"The judge {name} failed the probes {', '.join(failed)}.")
     for name, told in (quality["audit"] or {}).items():
-        lines += [f"The judge {name}: {line}" for line in told["findings"]]
+        lines += [f"The judge {name}: {line}" for line in (*told["findings"], *told["notes"])]
     return lines
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from eval.analysis import jsonable, words
 from eval.cells import short, variant_of
 from eval.chats import ALL, read_chats
-from eval.judging import judge_all
+from eval.judging import judge_all, rubrics_of
 from eval.readings import COMBINED
 from eval.statistics.describe import summary
 from eval.statistics.holm import holm
@@ -54,6 +54,7 @@ async def score_logs(
             "experiment": run.experiment.name,
             "source": source,
             "rubric": {"name": rubric.name, "low": rubric.low, "high": rubric.high},
+            "further_rubrics": rubrics_of(run)[1:],
             "judge": judge.description,
             "scripted": judge.description["kind"] == "scripted",
             **compared(sessions, judgments, rubric, run.experiment.evaluation.alpha),
@@ -90,10 +91,12 @@ def compared(
 
 
 def scores_of(judgments: list[Judgment], rubric: Rubric) -> tuple[Scores, dict[str, Counter[str]]]:
-    """Each conversation's mean over its readings, and the readings that are missing, by group."""
+    """Each conversation's mean over its readings by this rubric, and what is missing, by group."""
     readings: defaultdict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
     missing: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for judgment in judgments:
+        if judgment.rubric != rubric.name:
+            continue
         if judgment.scores is None:
             missing[judgment.variant][short(judgment.missing or "no reason given")] += 1
             continue
@@ -132,6 +135,11 @@ def notes(found: dict[str, Any]) -> list[str]:
         lines.append(
             "The groups hold different conversations of different people: a difference may come"
             " from who talked to which."
+        )
+    if found["further_rubrics"]:
+        lines.append(
+            f"Scores are by the rubric {found['rubric']['name']} alone; the verdicts by"
+            f" {', '.join(found['further_rubrics'])} are in eval/judgments.jsonl."
         )
     count = sum(sum(group["missing"].values()) for group in found["groups"].values())
     lines.append(f"Missing judgments: {count}; they count as missing, never as a score.")

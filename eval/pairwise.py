@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 from scipy import stats
 
+from eval.cells import failure_of
 from eval.judging import Reader, reader_of
 from eval.statistics.arrays import generator
 from eval.statistics.wins import strengths, wilson, win_rate
@@ -94,7 +95,8 @@ def meetings_of(sessions: Sequence[Session], run: Run) -> list[tuple[Session, Se
     cells = {
         (told["scenario"], told["repeat"], told["variant"]): session
         for session in sessions
-        if "failed" not in (told := session.provenance)
+        if failure_of(session) is None
+        and (told := session.provenance)
         and any(turn.strip() for turn in session.turns("assistant"))
     }
     places = list(dict.fromkeys((scenario, repeat) for scenario, repeat, _ in cells))

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eval.judge_quality import conversations_digest
 from eval.judging import Reader, reader_of
 from eval.statistics.arrays import Array
 from eval.statistics.describe import t_interval
@@ -79,7 +80,12 @@ async def probe_run(run: Run, domain: Domain, count: int, reporter: Reporter) ->
             with reporter.task(f"probes of {reader.name}", total=len(cases) * 8) as task:
                 probed = await probe(run, domain, reader, rubric, cases, task)
         judges[reader.name] = {"model": described(reader), "probes": probed}
-    result = {"rubric": rubric.name, "conversations": len(cases), "judges": judges}
+    result = {
+        "rubric": rubric.name,
+        "conversations": len(cases),
+        "sha256": conversations_digest(run),
+        "judges": judges,
+    }
     write_json(run.eval / "probes.json", result)
     return result
 

@@ -20,6 +20,9 @@ from hybridtune.overlap import words
 from hybridtune.records import Record, Session, read_json
 from hybridtune.runs import Run
 
+Turn = tuple[str, int]
+"""A session and the place of a turn in it."""
+
 
 class Replay(Record):
     """One counselor turn answered by one variant; `reply` or `missing` is set."""
@@ -61,12 +64,12 @@ def compared(
             "distinct_2": distinct(spoken, 2),
             "words": summary([len(words(text)) for text in spoken])._asdict(),
         },
-        "contrasts": contrasts(run, means, metrics),
+        "contrasts": contrasts(run, by_variant, sessions, metrics),
         "notes": [
             "Overlap with what one counselor said is likeness, not quality: other replies may be as"
             " good or better.",
-            "Differences are paired by session; limits are Student's, p is the sign-flip test's,"
-            " p_holm corrects for all comparisons here.",
+            "Differences are paired by session, over the turns that both variants answered; limits"
+            " are Student's, p is the sign-flip test's, p_holm corrects for all comparisons here.",
             "Perplexity is of the counselor's words in the held-out sessions, as measured when the"
             " variants were trained.",
         ],
@@ -94,26 +97,39 @@ def described(
 
 def by_session(replies: list[Replay], sessions: list[Session], metric: str) -> list[float | None]:
     """One number per session: the mean over its turns, or None where there is none."""
-    values: defaultdict[str, list[float]] = defaultdict(list)
-    for told in replies:
-        value = told.scores.get(metric)
-        if value is not None:
-            values[told.session].append(value)
+    return session_means(by_turn(replies, metric), sessions)
+
+
+def by_turn(replies: list[Replay], metric: str) -> dict[Turn, float]:
+    """The values of the turns that have one."""
+    return {
+        (told.session, told.turn): value
+        for told in replies
+        if (value := told.scores.get(metric)) is not None
+    }
+
+
+def session_means(values: Mapping[Turn, float], sessions: list[Session]) -> list[float | None]:
+    """The mean over each session's turns, or None where there is none."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for (session, _), value in values.items():
+        found[session].append(value)
     return [
-        sum(values[one.id]) / len(values[one.id]) if one.id in values else None for one in sessions
+        sum(found[one.id]) / len(found[one.id]) if one.id in found else None for one in sessions
     ]
 
 
 def contrasts(
-    run: Run, means: Mapping[str, Mapping[str, list[float | None]]], metrics: list[str]
+    run: Run, replies: Mapping[str, list[Replay]], sessions: list[Session], metrics: list[str]
 ) -> list[dict[str, Any]]:
-    """Every pair of variants on every measure, over the sessions that both have."""
+    """Every pair of variants on every measure, over the turns that both have."""
     settings = run.experiment.evaluation
     entries: list[dict[str, Any]] = []
     for a, b in combinations(run.experiment.variants, 2):
         for metric in metrics:
-            pairs = zip(means[a][metric], means[b][metric], strict=True)
-            gaps = [x - y for x, y in pairs if x is not None and y is not None]
+            one, other = (by_turn(replies[name], metric) for name in (a, b))
+            apart = {turn: one[turn] - other[turn] for turn in one if turn in other}
+            gaps = [gap for gap in session_means(apart, sessions) if gap is not None]
             low, high = t_interval(gaps, settings.alpha)
             stream = generator(run.experiment.seed, "replay", a, b, metric)
             entries.append(

@@ -5,6 +5,8 @@ counselor, or the items of a checklist with a quote each. Quotes are looked up i
 In pairs, both orders are asked and a win counts only if both agree.
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +21,22 @@ from hybridtune.records import Evidence, Message
 
 LONGEST_QUOTE = 400
 """Characters; prompts ask for 30 words. It ends a quote that a weak model would not."""
+QUOTATION_MARKS = (
+    '"`\N{ACUTE ACCENT}\N{MODIFIER LETTER APOSTROPHE}'
+    "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}"
+    "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}"
+    "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"
+)
+LINES = (
+    "\N{HYPHEN}\N{NON-BREAKING HYPHEN}\N{FIGURE DASH}\N{EN DASH}\N{EM DASH}"
+    "\N{HORIZONTAL BAR}\N{MINUS SIGN}"
+)
+UNSEEN = "\N{SOFT HYPHEN}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}"
+PLAIN = str.maketrans(
+    dict.fromkeys(QUOTATION_MARKS, "'") | dict.fromkeys(LINES, "-") | dict.fromkeys(UNSEEN, "")
+)
+"""Typography in which a quote may differ from what was said."""
+DASHES = re.compile(r"\s*-+\s*")
 Winner = Literal["first", "second", "tie"]
 
 
@@ -103,7 +121,8 @@ async def judge_messages(
     spoken = squash(" ".join(turn.content for turn in messages if turn.role in quotable))
 
     def found(quote: str) -> bool:
-        return bool(squash(quote)) and squash(quote) in spoken
+        said = squash_quote(quote)
+        return bool(said) and said in spoken
 
     if rubric.mode == "checklist":
         scores = checklist_scores(rubric, reply.data["items"], found)
@@ -233,5 +252,11 @@ def render_transcript(messages: tuple[Message, ...], names: DomainSettings) -> s
 
 
 def squash(text: str) -> str:
-    """Lower case and single spaces, for looking quotes up."""
-    return " ".join(text.lower().split())
+    """Lower case, single spaces and one kind of quotation mark and dash, for looking quotes up."""
+    plain = unicodedata.normalize("NFKC", text.translate(PLAIN)).lower()
+    return " ".join(DASHES.sub("-", plain).split())
+
+
+def squash_quote(text: str) -> str:
+    """The same, without the quotation marks and the ellipsis that a judge puts around a quote."""
+    return squash(text).strip("' .")

@@ -1,8 +1,8 @@
 """The records that stages hand to each other, and the JSONL files that hold them.
 
 A file of records is UTF-8, one JSON object a line, loadable as is by
-`datasets.load_dataset("json")`. Whole files are written beside their place and renamed into it, so
-a reader never sees half of one; appended files are repaired when a crash tore their last line.
+`datasets.load_dataset("json")`. Files are written beside their place and renamed into it, so a
+reader never sees half of one.
 """
 
 import json
@@ -183,28 +183,6 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
             out.write(record.line() + "\n")
             count += 1
     return count
-
-
-def append_jsonl(path: Path, records: Iterable[Record]) -> None:
-    """Append whole lines; a torn last line that a crash left is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    repair_last_line(path)
-    with path.open("a", encoding="utf-8") as out:
-        out.write("".join(record.line() + "\n" for record in records))
-        out.flush()
-        os.fsync(out.fileno())
-
-
-def repair_last_line(path: Path) -> bool:
-    """Cut an unfinished last line off; returns whether there was one."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return False
-    with path.open("rb+") as file:
-        content = file.read()
-        if content.endswith(b"\n"):
-            return False
-        file.truncate(content.rfind(b"\n") + 1)
-    return True
 
 
 @contextmanager

@@ -29,19 +29,30 @@ def read_table(text: str, path: Path, domain: Domain) -> Iterator[tuple[int, Sce
     """The rows of a table, each with the line that it begins on.
 
     Raises:
-        DataError: there is no header, or a column that the pack does not know.
+        DataError: it is no table, or has a column that the pack does not know.
     """
-    header = text.partition("\n")[0]
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=header.count))
-    columns = [name.strip() for name in next(reader, [])]
+    lines = split(text, path)
+    _, header = next(lines, (1, []))
+    columns = [name.strip() for name in header]
     places = [place_of(name, domain, path) for name in columns]
     if twice := {name for name in columns if columns.count(name) > 1}:
         raise DataError(f"the column {min(twice)!r} is there twice", where=f"{path}:1")
-    begins = reader.line_num + 1
-    for number, cells in enumerate(reader, start=1):
+    for number, (begins, cells) in enumerate(lines, start=1):
         if any(cell.strip() for cell in cells):
             yield begins, row_of(cells, places, number, f"{path}:{begins}", domain)
-        begins = reader.line_num + 1
+
+
+def split(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each row, the header's too, with the line that it begins on."""
+    header = text.partition("\n")[0]
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=header.count))
+    begins = 1
+    try:
+        for cells in reader:
+            yield begins, cells
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"not a table: {error}", where=f"{path}:{begins}") from None
 
 
 def row_of(

@@ -53,15 +53,24 @@ def read_rows(path: Path, domain: Domain) -> Iterator[Row]:
     Raises:
         DataError: there is no such file, or it is no text.
     """
+    text = read_text(path)
+    if path.suffix.lower() in TABLES:
+        return read_table(text, path, domain)
+    return read_lines(text, path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of scenarios.
+
+    Raises:
+        DataError: there is no such file, or it is no text.
+    """
     if not path.is_file():
         raise DataError("no such file", where=str(path), fix="evaluation.scenarios names it")
     try:
-        lines = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError("not UTF-8 text", where=str(path), fix="save it as UTF-8") from None
-    if path.suffix.lower() in TABLES:
-        return read_table(lines, path, domain)
-    return read_lines(lines, path)
 
 
 def read_lines(text: str, path: Path) -> Iterator[Row]:

@@ -49,6 +49,11 @@ def test_every_variant_and_dimension_is_described(tmp_path, domain):
     assert analysis["design"]["fails_at"] == 4
     assert analysis["conversations"]["base"]["cap"] == 2
     assert analysis["words"]["base"]["turns"] == 16
+    for name, told in analysis["words"].items():
+        counted = analysis["indicators"]["variants"][name]["words"]
+        assert [told[key] for key in ("n", "mean", "sd", "median")] == [
+            counted[key] for key in ("n", "mean", "sd", "median")
+        ]
 
 
 def test_repeats_and_judge_samples_become_one_number_a_scenario(tmp_path, domain):

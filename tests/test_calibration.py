@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from planted_judges import always_eight, experiment_with, honest, planted, prose
 
 from eval.analysis import analyse
 from eval.calibrate import Plan, calibrate
-from eval.calibration import Predictor, agreement, folds_of, held_out
+from eval.calibration import FIGURES, Predictor, agreement, folds_of, held_out
 from eval.calibration_page import markdown
+from eval.judge_quality import figures
 from eval.ratings import MECHANISMS, Rated, Ratings, read_ratings
 from eval.statistics.arrays import generator
 from hybridtune.cli import app as application
@@ -66,7 +68,7 @@ async def test_a_judge_that_reads_agrees_and_length_does_not(tmp_path: Path) -> 
     assert abs(one["spearman"]["null"]["mean"]) < 0.2
     assert one["beyond_length"]["low"] > 0
     assert length["spearman"]["value"] is None or length["spearman"]["value"] < 0.5
-    assert not [line for line in told["findings"] if line.startswith("planted")]
+    assert told["predictors"]["planted"]["findings"] == []
     assert result == read_json(tmp_path / "calibration.json")
     page = markdown(result)
     assert "| planted (empathy) |" in page
@@ -79,7 +81,8 @@ async def test_a_judge_that_always_says_eight_is_named(tmp_path: Path) -> None:
     one = told["predictors"]["planted"]
     assert one["spearman"]["value"] is None
     assert one["kappa"]["value"] == pytest.approx(0, abs=1e-6)
-    assert "planted gives one value to everything" in " ".join(told["findings"])
+    (line,) = told["predictors"]["planted"]["findings"]
+    assert line.startswith("planted gives one value to everything")
     assert "none (nothing varies)" in markdown(result)
 
 
@@ -114,6 +117,31 @@ async def test_too_few_ratings_say_nothing(tmp_path: Path) -> None:
     run = Run(tmp_path, experiment_with("http://127.0.0.1:1/v1"))
     with pytest.raises(DataError, match="19 rated conversations, fewer than the 20"):
         await calibrate(run, DOMAIN, few, [], Plan((), indicators=True), silent())
+
+
+def grouped(count: int) -> Ratings:
+    items = [replace(one, group=f"g{place % count}") for place, one in enumerate(rated().items)]
+    return Ratings("plain", ("empathy",), items)
+
+
+async def test_one_group_says_nothing_and_few_say_it_roughly(tmp_path: Path) -> None:
+    run = Run(tmp_path / "one", experiment_with("http://127.0.0.1:1/v1"))
+    with pytest.raises(DataError, match="are of one group"):
+        await calibrate(run, DOMAIN, grouped(1), [], Plan((), indicators=True), silent())
+    run = Run(tmp_path / "three", experiment_with("http://127.0.0.1:1/v1"))
+    plan = Plan((), indicators=True, resamples=20, permutations=2)
+    told = await calibrate(run, DOMAIN, grouped(3), [], plan, silent())
+    assert "There are 3 groups of conversations only" in markdown(told)
+
+
+def test_a_finding_belongs_to_the_judge_it_is_about() -> None:
+    def one(*lines: str) -> dict[str, Any]:
+        return {"by": "empathy", "findings": list(lines), **dict.fromkeys(FIGURES)}
+
+    predictors = {"length": {"spearman": None}, "gpt": one(), "gpt-4": one("gpt-4 is constant")}
+    told = {"n": 20, "findings": [], "predictors": predictors}
+    assert figures("empathy", told, "gpt")["findings"] == []
+    assert figures("empathy", told, "gpt-4")["findings"] == ["gpt-4 is constant"]
 
 
 def test_groups_are_never_split() -> None:

@@ -141,9 +141,29 @@ def test_components_come_back_from_scores_that_were_made_of_them():
     found = components(scores)
     assert found[:3] == pytest.approx((0.4, 0.6, 0.5), abs=0.05)
     assert found.judge_variant == pytest.approx(0.26, abs=0.05)
+    gaps = generator("gaps").random(scores.shape) < 0.02
+    found = components(np.where(gaps, np.nan, scores))
+    assert found[:3] == pytest.approx((0.4, 0.6, 0.5), abs=0.06)
     lumped = components(scores[:, :, :1, :1])
     assert (lumped.rerun, lumped.judge_noise, lumped.judge_variant) == (0, 0, 0)
     assert lumped.scenario_variant == pytest.approx(math.hypot(0.4, 0.6, 0.5), abs=0.05)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.02])
+def test_what_a_judge_holds_of_a_scenario_is_no_noise(missing):
+    stream = generator("judge and scenario")
+    found = []
+    for _ in range(20):
+        scores = (
+            stream.normal(0, 1.0, (1, 50, 1, 1, 1))
+            + stream.normal(0, 0.4, (3, 50, 1, 1, 1))
+            + stream.normal(0, 0.5, (3, 50, 1, 2, 1))
+            + stream.normal(0, 0.8, (1, 50, 1, 2, 1))
+        )
+        scores[stream.random(scores.shape) < missing] = np.nan
+        found.append(components(scores))
+    squares = np.mean(np.square(found), axis=0)
+    assert np.sqrt(squares[:3]) == pytest.approx((0.4, 0.0, 0.5), abs=0.05)
 
 
 @pytest.mark.parametrize(("name", "kin"), [

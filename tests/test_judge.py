@@ -1,5 +1,6 @@
 """Rubric in, verdict out: what the judge is asked, and what becomes of its answers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,32 @@ async def test_a_verdict(domain: Domain) -> None:
 )
 async def test_quotes_are_the_counselors(domain: Domain, quote: str, found: bool) -> None:
     verdict = await judged(Judge(GOOD.replace("THAT sounds hard", quote)), domain)
+    assert verdict.scores is not None
+    assert verdict.scores["empathy"].quote_found is found
+
+
+@pytest.mark.parametrize(
+    ("said", "quote", "found"),
+    [
+        ("I\u2019m here \u2014 with you.", "I'm here - with you", True),
+        ("I\u2019m here\u2014with you.", "i\u00b4m here -- with you...", True),
+        ("You said \u201cnever\u201d again.", "'You said \"never\" again.'", True),
+        ("That is hard. Go on.", "\u201cThat is hard\u2026\u201d", True),
+        ("It is a self\u2011critical thought.", "self-critical", True),
+        ("One \ufb01ne\u00a0day.", "one fine day", True),
+        ("I\u2019m here.", "I am here", False),
+        ("That is hard.", "...", False),
+        ("That is hard.", "\u201c\u201d", False),
+    ],
+)
+async def test_a_quote_may_differ_in_typography_alone(
+    domain: Domain, said: str, quote: str, found: bool
+) -> None:
+    messages = (MESSAGES[1], Message(role="assistant", content=said))
+    answer = json.dumps({"scores": {"empathy": {"quote": quote, "score": 7}}})
+    verdict = await judge_messages(
+        Judge(answer), domain, domain.rubric("empathy"), messages, sampling=Sampling(), seed=4
+    )
     assert verdict.scores is not None
     assert verdict.scores["empathy"].quote_found is found
 

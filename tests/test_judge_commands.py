@@ -1,5 +1,7 @@
 """`hybridtune judge probe` and `audit`, the optional steps, and the plan that counts them."""
 
+import csv
+import json
 import signal
 import sys
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from test_judged_judge import DOMAIN, judged
 from eval.analysis import analyse
 from eval.steps import steps
 from hybridtune.cli import app as application
-from hybridtune.cli.plan import judge_loads
+from hybridtune.cli.plan import judge_loads, scenario_count
 from hybridtune.cli.preflight import preflight, roles_called
 from hybridtune.config import Experiment, load_experiment
 from hybridtune.domain import HOME
@@ -21,6 +23,7 @@ from hybridtune.manifest import Manifest
 from hybridtune.progress import silent
 from hybridtune.records import read_json, write_json
 from hybridtune.runs import Run
+from hybridtune.scenarios import read_scenarios, scenarios_path
 from hybridtune.steps import run_steps, why_run
 
 Command = Callable[..., tuple[int, str, str]]
@@ -133,10 +136,30 @@ def test_the_plan_counts_all_that_judges_read(tmp_path: Path) -> None:
     assert called == ("counselor", "patient", "judge", "judge:second")
 
 
+def test_the_plan_counts_a_table_of_scenarios(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    shipped = read_scenarios(scenarios_path(DOMAIN, "domain"), DOMAIN)[:3]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = [
+            {"id": one.id, **one.persona, **one.scenario,
+             "cognitive_distortions": json.dumps(one.scenario["cognitive_distortions"])}
+            for one in shipped
+        ]  # fmt: skip
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    values = scripted().model_dump(mode="json")
+    values["evaluation"] |= {"scenarios": str(path)}
+    assert scenario_count(Run(tmp_path, Experiment.model_validate(values)), DOMAIN) == 3
+
+
 @pytest.mark.parametrize(
     ("overrides", "problem"),
     [
         (["evaluation.judging.rubrics=[warmth]"], r"warmth\.yaml: no such file"),
+        (["evaluation.rubric=ranking"], r"rank\.jinja: 'persona' is undefined"),
+        (["evaluation.judging.rubrics=[ranking]"], r"rank\.jinja: 'persona' is undefined"),
+        (["evaluation.rubric=safety"], r"judge\.yaml: no weights for dimension 'takes_up' of"),
         (["evaluation.judging.calibration=no.json"], r"calibration: no\.json: no such file"),
         (
             ["evaluation.judging.judges={x: {base_url: 'http://h/v1', api_key_env: NO_SUCH_KEY}}"],

@@ -17,14 +17,16 @@ from planted_judges import (
 
 from eval.analysis import analyse
 from eval.audit import audit_run
+from eval.findings import notes
+from eval.judge_quality import judge_quality
 from eval.judging import judge_all
-from eval.pairwise import Pair, compare_all
+from eval.pairwise import Pair, compare_all, meetings_of
 from eval.probes import RULES, probe_run
 from eval.report import write_report
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DataError, StageError
 from hybridtune.progress import silent
-from hybridtune.records import Judgment, read_json, read_jsonl, write_jsonl
+from hybridtune.records import Judgment, Session, read_json, read_jsonl, write_jsonl
 from hybridtune.runs import Run
 from hybridtune.serving.models import open_models
 
@@ -88,6 +90,9 @@ async def test_probes_of_a_judge_that_returns_prose_are_an_error(tmp_path: Path)
 async def test_an_audit_finds_nothing_in_a_judge_that_reads(tmp_path: Path) -> None:
     told = await audited(tmp_path, honest)
     assert told["findings"] == []
+    assert told["temperature"] == 0
+    assert told["notes"][0].startswith("It reads at temperature 0")
+    assert notes({"temperature": 0.7}) == []
     one = told["repeatability"]["empathy"]
     assert (one["n"], one["missing"], one["icc_1_1"]["value"]) == (12, 0, pytest.approx(1.0))
     assert told["position"]["flips"] == 0
@@ -203,6 +208,31 @@ async def test_the_first_page_tells_what_is_known_of_the_judge(tmp_path: Path) -
         page = write_report(Run(run.path, without), DOMAIN).read_text(encoding="utf-8")
         assert "Not probed." not in page
         assert page.index("<td>padding</td>") < page.index('id="scores"')
+
+
+async def test_what_was_found_on_other_conversations_is_not_shown(tmp_path: Path) -> None:
+    async with planted(honest) as server:
+        run = make_run(tmp_path, experiment_with(server.url))
+        await judged(run)
+        await audit_run(run, DOMAIN, silent(), count=6, samples=2)
+        await probe_run(run, DOMAIN, 2, silent())
+        models = [{"kind": "attached", "name": "planted"}]
+        found = judge_quality(run, models)
+        assert (list(found["audit"]), list(found["probes"])) == (["planted"], ["planted"])
+        path = run.eval / "conversations.jsonl"
+        path.write_text(path.read_text(encoding="utf-8").replace("s0", "s9"), encoding="utf-8")
+        found = judge_quality(run, models)
+        assert (found["audit"], found["probes"]) == (None, None)
+
+
+def test_what_the_patient_spoilt_meets_nobody(tmp_path: Path) -> None:
+    run = make_run(tmp_path, experiment_with("http://127.0.0.1:1/v1"))
+    sessions = read_jsonl(run.eval / "conversations.jsonl", Session)
+    assert len(meetings_of(sessions, run)) == 18
+    for why in ("failed", "invalid"):
+        told = sessions[0].provenance | {why: "the patient left its role"}
+        spoilt = [sessions[0].model_copy(update={"provenance": told}), *sessions[1:]]
+        assert len(meetings_of(spoilt, run)) == 16
 
 
 async def test_probes_need_two_scenarios(tmp_path: Path) -> None:

@@ -127,3 +127,29 @@ def test_talks_are_scored_by_group_with_what_is_missing(
     assert told
     assert "holds the scores of another file" in told[0]
     assert (run / "eval/logs.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("further", ["counselling", "empathy_relevance_checklist"])
+def test_a_further_rubric_stays_out_of_the_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, further: str
+) -> None:
+    monkeypatch.chdir(HOME)
+    talks = [
+        openai(("user", f"Exam {n} frightens me."), ("assistant", "What frightens you most?"),
+               variant=variant)
+        for n in range(3) for variant in ("base", "hybrid")
+    ]  # fmt: skip
+    path = written(tmp_path / "logs.jsonl", *talks)
+    found = []
+    for name, rubrics in (("alone", "[]"), ("beside", f"[{further}]")):
+        run = tmp_path / name
+        command = ["eval", "logs", str(path), "--config", "configs/demo.yaml", "--run", str(run)]
+        command += ["--set", f"evaluation.judging.rubrics={rubrics}"]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, (done.output, done.exception)
+        found.append(read_json(run / "eval/logs.json"))
+    alone, beside = found
+    assert alone["groups"] == beside["groups"]
+    assert alone["contrasts"] == beside["contrasts"]
+    assert beside["further_rubrics"] == [further]
+    assert any(further in line for line in beside["notes"])

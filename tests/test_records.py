@@ -14,11 +14,9 @@ from hybridtune.errors import DataError
 from hybridtune.records import (
     Message,
     Session,
-    append_jsonl,
     atomic_write,
     read_json,
     read_jsonl,
-    repair_last_line,
     write_json,
     write_jsonl,
 )
@@ -91,27 +89,6 @@ def test_untrained_turns_that_are_none_are_refused(
         DataError, match=rf"real\.jsonl:2: not a Session record: untrained: .*{what}"
     ):
         read_jsonl(path, Session)
-
-
-def test_a_torn_last_line_is_cut_off_before_more_is_appended(tmp_path: Path) -> None:
-    path = tmp_path / "drafts.jsonl"
-    append_jsonl(path, [session(1)])
-    whole = path.read_bytes()
-    path.write_bytes(whole + whole[:-9])
-    append_jsonl(path, [session(2), session(3)])
-    assert [each.id for each in read_jsonl(path, Session)] == ["s1", "s2", "s3"]
-
-
-def test_repair_leaves_whole_files_alone(tmp_path: Path) -> None:
-    path = tmp_path / "drafts.jsonl"
-    assert not repair_last_line(path)
-    path.write_bytes(b"")
-    assert not repair_last_line(path)
-    append_jsonl(path, [session(1)])
-    assert not repair_last_line(path)
-    path.write_bytes(b'{"only": "a torn')
-    assert repair_last_line(path)
-    assert path.read_bytes() == b""
 
 
 def test_errors_name_file_and_line(tmp_path: Path) -> None:

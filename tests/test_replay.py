@@ -12,7 +12,7 @@ from fabricated import make_experiment
 from eval.modules import load_module
 from eval.reference import chrf, distinct, length_ratio, rouge_l
 from eval.replay import recent, replay
-from eval.replay_numbers import Replay
+from eval.replay_numbers import Replay, compared
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import CallError, DataError, InputError, StageError
@@ -129,6 +129,26 @@ async def test_every_variant_answers_every_counselor_turn_from_the_true_history(
     )
     assert contrast["n"] == 2
     assert contrast["difference"] == pytest.approx(-sum(expected) / 2)
+
+
+def test_variants_are_compared_on_the_turns_that_both_answered(tmp_path: Path) -> None:
+    run = run_in(tmp_path, sessions := [session("one", "a", "b", "c", "d")])
+
+    def told(variant: str, turn: int, score: float | None) -> Replay:
+        return Replay(
+            id=f"{variant}{turn}", session="one", turn=turn, variant=variant, reference="x",
+            scores={"rouge_l": score},
+        )  # fmt: skip
+
+    replies = [
+        told("base", 1, 0.9), told("base", 3, 0.1), told("real", 1, None), told("real", 3, 0.2),
+        told("hybrid", 1, 0.5), told("hybrid", 3, 0.3),
+    ]  # fmt: skip
+    found = compared(run, sessions, replies, ["rouge_l"])
+    gaps = {(one["a"], one["b"]): one["difference"] for one in found["contrasts"]}
+    assert gaps["base", "real"] == pytest.approx(0.1 - 0.2)
+    assert gaps["base", "hybrid"] == pytest.approx((0.4 - 0.2) / 2)
+    assert found["variants"]["base"]["measures"]["rouge_l"]["mean"] == pytest.approx(0.5)
 
 
 async def test_a_reply_that_fails_is_missing_and_many_are_an_error(

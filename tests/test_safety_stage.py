@@ -176,13 +176,15 @@ async def test_a_yes_with_invented_words_is_missing(
     domain: Domain, suite: Suite, tmp_path: Path
 ) -> None:
     run = Run(tmp_path, make_experiment())
-    replies = await ask_all(
-        run, domain, suite, Counselor(suite, {"base": sound}), ["base"], 1, silent()
-    )
-    with pytest.raises(
-        StageError, match="147 of 147 safety verdicts are missing, first: the judge"
-    ):
-        await read_all(run, domain, suite, Judge(quote="words nobody said"), replies, silent())
+    answers = {"base": sound, "real": tells_methods, "hybrid": sound}
+    judge = Judge(quote="words nobody said")
+    replies, result = await run_suite(run, domain, suite, answers, judge)
+    missing = [one for one in replies if one.missing]
+    assert len(missing) > len(replies) / 2
+    assert all(one.missing.startswith("the judge quotes words") for one in missing if one.missing)
+    # A judge that makes words up is not away: what the rules have found is kept.
+    assert result["gate"]["base"]["state"] == NOT_RUN
+    assert result["gate"]["real"]["state"] == FAILED
 
 
 async def test_no_judge_sees_a_name_and_a_quote_of_the_masked_words_is_found(

@@ -147,6 +147,7 @@ def test_every_bad_row_is_told_with_its_line_and_nothing_is_written(tmp_path: Pa
         ("scenario,scenario\na,b\n", ":1: the column 'scenario' is there twice"),
         ("occupation\na,b,c\n", ":2: 3 cells under 1 columns"),
         ("occupation\n\xe4\n", ": not UTF-8 text"),
+        ("occupation\n" + 140_000 * "b", ":2: not a table: field larger than field limit"),
     ],
 )
 def test_a_broken_table_is_one_clear_line(
@@ -157,6 +158,8 @@ def test_a_broken_table_is_one_clear_line(
     with pytest.raises(DataError) as caught:
         read_scenarios(path, therapy)
     assert str(caught.value).startswith(f"{path}{expected}")
+    printed, ended = imported(str(path), "--format", "csv", "--out", str(tmp_path / "own.jsonl"))
+    assert f"{path}{expected}" in printed + ended
 
 
 def test_jsonl_is_checked_against_the_pack(therapy: Domain, tmp_path: Path) -> None:

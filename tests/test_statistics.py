@@ -18,6 +18,7 @@ from eval.statistics.holm import holm
 from eval.statistics.length import length_adjusted
 from eval.statistics.paired import (
     equivalence_p,
+    every_pattern,
     minimum_detectable,
     paired_t,
     sign_flip_p,
@@ -69,8 +70,8 @@ def test_differences_without_variation_have_no_t_test():
 
 
 def test_the_sign_flip_test_counts_all_patterns():
-    # Of the 8 patterns of (1, 2, 3), two reach |sum| = 6: half of them count.
-    assert sign_flip_p([1, 2, 3], generator(0)) == pytest.approx(1 / 8)
+    # Of the 8 patterns of (1, 2, 3), two reach |sum| = 6.
+    assert sign_flip_p([1, 2, 3], generator(0)) == pytest.approx(2 / 8)
     assert sign_flip_p([1, -1], generator(0)) == 1.0
 
 
@@ -85,7 +86,24 @@ def test_exact_sign_flips_without_ties_agree_with_scipy():
     ordinary = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
     ).pvalue
-    assert sign_flip_p(differences, generator(0)) == pytest.approx(ordinary - 2 / 64 / 2)
+    assert sign_flip_p(differences, generator(0)) == pytest.approx(ordinary)
+
+
+@pytest.mark.parametrize("n", [2, 5, 7, 12])
+def test_few_differences_are_never_called_real_too_often(n):
+    sizes = np.sqrt(np.arange(1, n + 1))
+    rows = every_pattern(n) * sizes
+    p = np.array([sign_flip_p(row, generator(0), 2**n) for row in rows[: 2 ** (n - 1)]])
+    for alpha in (0.01, 0.05, 0.1):
+        assert np.mean(p <= alpha) <= alpha
+
+
+def test_half_of_the_ties_count_from_20_differences_on():
+    ones = np.ones(20)
+    assert sign_flip_p(ones, generator(0), 2**20) == pytest.approx(1 / 2**20)
+    assert sign_flip_p(ones[1:], generator(0), 2**19) == pytest.approx(2 / 2**19)
+    padded = np.append(ones[:5], np.zeros(6))  # scenarios without a difference add no evidence
+    assert sign_flip_p(padded, generator(0)) == pytest.approx(2 / 2**5)
 
 
 @settings(deadline=None, max_examples=60)
@@ -321,7 +339,7 @@ def test_the_figures_in_the_documents_are_the_benchmarks_and_good_enough():
             assert 0.93 <= found["shipped"]["rate"] <= 0.97
             rates = (found[one]["rate"] for one in ("shipped", "student", "bca"))
             assert " | ".join(f"{100 * rate:.1f} %" for rate in rates) in told
-    for name in ("error_complete_null", "error_partial_null"):
+    for name in ("error_complete_null", "error_partial_null", "error_7_scenarios"):
         assert results[name]["holm"]["rate"] <= 0.06
         assert f"{100 * results[name]['holm']['rate']:.1f} % (uncorrected" in told
     power = results["power_0.4"]

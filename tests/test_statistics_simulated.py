@@ -58,6 +58,12 @@ def test_at_most_6_percent_of_studies_find_what_is_not_there(world):
     assert outcomes["equivalent_though_apart"]["rate"] < 0.06
 
 
+def test_seven_scenarios_find_no_more_than_fifty_what_is_not_there():
+    outcomes = rates(partial(family, COMPLETE_NULL, n=7), STUDIES, 1)
+    wrong, leeway = rate(outcomes, "holm")
+    assert wrong < 0.05 + leeway
+
+
 def test_a_difference_of_0_4_is_found_where_overlapping_intervals_miss_it():
     outcomes = rates(partial(found, SHIFTED), STUDIES, 1)
     assert outcomes["sd_d"]["rate"] == pytest.approx(1.15, abs=0.05)

@@ -264,6 +264,8 @@ def test_a_base_of_4_bits_is_served_as_one_where_vllm_can(qwen, monkeypatch):
     assert serving_options(experiment, own).items() >= own.vllm.items()
     assert "quantization" not in serving_options(experiment, experiment.servers["helper"])
     assert mismatch(experiment, own) is None
+    other = own.model_copy(update={"vllm": {**own.vllm, "quantization": "fp8"}})
+    assert mismatch(experiment, other) == UNSERVED
     refused = paper("paper", qwen, f"training.quantization={json.dumps(NF4)}",
                     "servers.vllm.vllm.quantization=null")  # fmt: skip
     assert mismatch(refused, refused.servers["vllm"]) == UNSERVED

@@ -59,6 +59,18 @@ class CountingTrainer(SFTTrainer):
         self.tokens.positions += positions
         return batches, items
 
+    def _load_best_model(self) -> None:
+        """As transformers does, but in the precision that the adapter was trained in.
+
+        PEFT reads a saved adapter as 32-bit weights, also one that TRL trains in bfloat16.
+        """
+        weights = self.model.named_parameters()
+        precisions = {name: weight.dtype for name, weight in weights if weight.requires_grad}
+        super()._load_best_model()
+        for name, weight in self.model.named_parameters():
+            if name in precisions:
+                weight.data = weight.data.to(precisions[name])
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log, with a loss, how many tokens were trained up to it."""
         if "loss" in logs or "eval_loss" in logs:

@@ -31,7 +31,7 @@ async def read_all(
     """Ask the judge about every reply that no check has failed.
 
     Raises:
-        StageError: more than a tenth of these verdicts are missing.
+        StageError: more than a tenth of these verdicts could not be had.
     """
     cases = {case.id: case for case in suite.cases}
     mask = reader_of(run, domain, judge, "judge").mask
@@ -44,7 +44,9 @@ async def read_all(
             return done
 
         done = await asyncio.gather(*(read(reply) for reply in waiting))
-    refuse_outage(done, "verdicts", "judge")
+    # Made-up words are the judge's fault, and no outage: they stay missing, and are counted.
+    answered = [one for one in done if not (one.missing or "").startswith(NO_SUCH_WORDS)]
+    refuse_outage(answered, "verdicts", "judge")
     by_id = {reply.id: reply for reply in done}
     return [by_id.get(reply.id, reply) for reply in replies]
 

@@ -8,23 +8,60 @@ import warnings
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.statistics.arrays import Array
 from eval.statistics.judges import mean_squares
 from eval.statistics.power import Components
 
+CONVERSATION, OF_VARIANT, OF_SCENARIO = (3, 4), (1, 2, 4), (0, 2, 4)
+"""Axes to average over: for a conversation, and for what a judge holds of a variant or scenario."""
+ROUNDS = 20
+"""Of taking means away in turn; one is exact where no judgment is missing."""
 
-def pooled_variance(values: Array, lost: int = 0) -> float:
-    """Variance inside the rows of a table, pooled; `lost` degrees of freedom were used before.
 
-    `nan` where no row has two numbers.
-    """
+def pooled_variance(values: Array) -> float:
+    """Variance inside the rows of a table, pooled; `nan` where no row has two numbers."""
     counts = np.sum(~np.isnan(values), axis=1)
     rows = values[counts > 1]
-    freedom = int(np.sum(counts[counts > 1] - 1)) - lost
+    freedom = int(np.sum(counts[counts > 1] - 1))
     if freedom < 1:
         return math.nan
     return float(np.nansum((rows - np.nanmean(rows, axis=1, keepdims=True)) ** 2)) / freedom
+
+
+def held_throughout(scores: Array) -> Array:
+    """What each judge holds of a variant or a scenario, beyond the conversation's mean.
+
+    The first is a source of its own; the second, the same whoever is the counselor, cancels in
+    differences. Least squares, by taking means away in turn.
+    """
+    rest, held = scores, np.zeros_like(scores)
+    for _ in range(ROUNDS):
+        rest = rest - np.nanmean(rest, axis=CONVERSATION, keepdims=True)
+        for axes in (OF_VARIANT, OF_SCENARIO):
+            means = np.nanmean(rest, axis=axes, keepdims=True)
+            rest, held = rest - means, held + means
+    return held
+
+
+def judgment_variance(scores: Array) -> float:
+    """Variance between judgments of the same conversation; `scores` without what judges hold.
+
+    `nan` without degrees of freedom.
+    """
+    rest = scores - np.nanmean(scores, axis=CONVERSATION, keepdims=True)
+    known = ~np.isnan(scores)
+    spent = int(known.any(axis=CONVERSATION).sum()) - beyond_one(known, (0, 1, 2, 4))
+    spent += beyond_one(known, OF_VARIANT) + beyond_one(known, OF_SCENARIO)
+    freedom = int(known.sum()) - spent
+    return float(np.nansum(rest**2)) / freedom if freedom > 0 else math.nan
+
+
+def beyond_one(known: NDArray[np.bool_], axes: tuple[int, ...]) -> int:
+    """How many judges there are beyond the first, in all rows together."""
+    judges = np.asarray(known.any(axis=axes)).sum(axis=-1)
+    return int(np.maximum(judges - 1, 0).sum())
 
 
 def components(scores: Array) -> Components:
@@ -37,10 +74,9 @@ def components(scores: Array) -> Components:
     variants, _, repeats, judges, samples = scores.shape
     with warnings.catch_warnings():  # a conversation without any score is missing, not an error
         warnings.simplefilter("ignore", RuntimeWarning)
-        # What a judge holds of a variant throughout is no noise between judgments.
-        mild = scores - np.nanmean(scores, axis=(1, 2, 4), keepdims=True)
-        noise = pooled_variance(mild.reshape(-1, judges * samples), variants * (judges - 1))
-        conversations = np.nanmean(scores, axis=(3, 4))
+        fair = scores - held_throughout(scores)
+        noise = judgment_variance(fair)
+        conversations = np.nanmean(fair, axis=CONVERSATION)
         cells = np.nanmean(conversations, axis=2)
     known_noise = 0.0 if math.isnan(noise) else noise
     inside = pooled_variance(conversations.reshape(-1, repeats))

@@ -14,6 +14,9 @@ from scipy import optimize, stats
 
 from eval.statistics.arrays import Array, constant, numbers
 
+MID_P_FROM = 20
+"""Differences other than 0 that the mid-p needs; with fewer it rejects too often."""
+
 
 class TTest(NamedTuple):
     """A paired t test."""
@@ -35,11 +38,12 @@ def paired_t(differences: ArrayLike) -> TTest:
 def sign_flip_p(
     differences: ArrayLike, generator: np.random.Generator, resamples: int = 10_000
 ) -> float:
-    """Two-sided mid-p of the sign-flip permutation test that differences are symmetric about 0.
+    """Two-sided p of the sign-flip permutation test that differences are symmetric about 0.
 
     All 2**n sign patterns where they are no more than `resamples`, else that many random ones with
-    the observed pattern counted among them (Phipson and Smyth 2010). Half of the ties count: scores
-    are integers, and the ordinary p would be too large (Lancaster 1961).
+    the observed pattern counted among them (Phipson and Smyth 2010). From `MID_P_FROM` differences
+    other than 0 on, half of the ties count: scores are integers, and the exact p would be too large
+    (Lancaster 1961). Below, half of the few patterns that there are would be too small.
     """
     sample = numbers(differences)
     if sample.size < 2:
@@ -57,7 +61,8 @@ def sign_flip_p(
         return 1.0
     beyond = np.mean(np.abs(sums) > observed + tie)
     equal = np.mean(np.abs(np.abs(sums) - observed) <= tie)
-    return float(beyond + equal / 2)
+    weight = 0.5 if np.count_nonzero(sample) >= MID_P_FROM else 1.0
+    return float(beyond + weight * equal)
 
 
 def every_pattern(n: int) -> Array:

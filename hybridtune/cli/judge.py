@@ -121,7 +121,11 @@ def audit_command(folder: Path, conversations: int, samples: int) -> None:
     console = Console()
     for name, told in result["judges"].items():
         console.print(repeatability_table(name, told))
-        for line in [*(told["findings"] or ["No fault was found."]), *unmeasured(told)]:
+        for line in [
+            *(told["findings"] or ["No fault was found."]),
+            *told["notes"],
+            *unmeasured(told),
+        ]:
             console.print(f"  * {escape(line)}", soft_wrap=True, highlight=False)
     console.print(f"figures: {run.eval / 'audit.json'}", soft_wrap=True, highlight=False)
 

@@ -37,8 +37,9 @@ def calibrate(
         typer.Option(
             "--judge",
             metavar="NAME",
-            help="scripted or indicators; with --config also judge, or a name of "
-            "evaluation.judging.judges. May be repeated; all that there are by default.",
+            help="scripted or indicators; with --config judge, a name of "
+            "evaluation.judging.judges, or indicators. May be repeated; all that there are by "
+            "default.",
             autocompletion=one_of(WITHOUT_CONFIG),
         ),
     ] = None,

@@ -14,12 +14,13 @@ from rich.table import Table
 
 from eval.planning import sight
 from eval.safety.suite import load_suite
+from eval.simulate import choose_scenarios
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
 from hybridtune.config.servers import ManagedServer, Prices
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
-from hybridtune.records import Scenario, iter_jsonl, read_json
+from hybridtune.records import read_json
 from hybridtune.runs import Run
 from hybridtune.steps import why_run
 from training.layout import layout_of
@@ -73,12 +74,7 @@ def print_plan(run: Run, domain: Domain) -> None:
 
 def scenario_count(run: Run, domain: Domain) -> int:
     """How many held-out scenarios the evaluation uses."""
-    settings = run.experiment.evaluation
-    if settings.count is not None:
-        return settings.count
-    own = settings.scenarios != "domain"
-    path = Path(settings.scenarios) if own else domain.path / "scenarios" / "evaluation.jsonl"
-    return sum(1 for _ in iter_jsonl(path, Scenario))
+    return len(choose_scenarios(run, domain))
 
 
 def loads(experiment: Experiment, scenarios: int) -> list[Load]:

@@ -19,6 +19,8 @@ from hybridtune.errors import ConfigError, InputError
 from hybridtune.manifest import Manifest
 from hybridtune.places import FROM_HERE, check_models
 from hybridtune.runs import Run
+from hybridtune.scripted.judge import check_rules
+from hybridtune.scripted.stock import stock
 from hybridtune.serving.models import check_attached
 from hybridtune.serving.process import check_port
 from hybridtune.steps import Step, why_run
@@ -40,8 +42,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
         InputError: the first thing that would fail later.
     """
     check_corpus(experiment)
-    for rubric in (experiment.evaluation.rubric, *experiment.evaluation.judging.rubrics):
-        domain.rubric(rubric)
+    check_rubrics(experiment, domain)
     check_judging(experiment, domain)
     if experiment.evaluation.safety:
         load_suite(domain)
@@ -80,6 +81,19 @@ def check_corpus(experiment: Experiment) -> None:
             raise InputError(
                 "no such file or folder", where=f"corpus.paths: {pattern}", fix=FROM_HERE
             )
+
+
+def check_rubrics(experiment: Experiment, domain: Domain) -> None:
+    """Every rubric's prompt must come out of a transcript alone, and a stand-in must know it."""
+    settings = experiment.evaluation
+    scripted = any(experiment.server_of(role).kind == "scripted" for role in experiment.judges())
+    for name in dict.fromkeys((settings.rubric, *settings.judging.rubrics)):
+        rubric = domain.rubric(name)
+        domain.render(rubric.prompt, rubric=rubric, transcript="")
+        if scripted:
+            check_rules(stock(domain), rubric)
+    if settings.judging.pairwise:
+        domain.render("compare", rubric=domain.rubric(settings.rubric), first="", second="")
 
 
 def check_judging(experiment: Experiment, domain: Domain) -> None:

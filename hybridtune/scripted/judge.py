@@ -30,6 +30,17 @@ def verdict(stock: Stock, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {"scores": scores}
 
 
+def check_rules(stock: Stock, rubric: Rubric) -> None:
+    """See that there is a rule for everything that the rubric asks.
+
+    Raises:
+        DomainError: there is none for a dimension, or for an item of a checklist.
+    """
+    find = checks_for if rubric.mode == "checklist" else rule_for
+    for dimension in rubric.dimensions:
+        find(stock, rubric, dimension)
+
+
 def observed(
     stock: Stock, rubric: Rubric, messages: Sequence[Message]
 ) -> dict[str, dict[str, dict[str, str]]]:

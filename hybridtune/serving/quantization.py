@@ -38,8 +38,10 @@ def serving_options(experiment: Experiment, server: ManagedServer) -> dict[str, 
 
 
 def serves_quantized(experiment: Experiment, server: ManagedServer) -> bool:
-    """Whether the variants' server quantises the base."""
-    return bool(serving_options(experiment, server).get("quantization"))
+    """Whether the variants' server quantises the base as the training did: in 4 bits."""
+    four_bits = (experiment.training.quantization or {}).get("load_in_4bit")
+    served = serving_options(experiment, server).get("quantization")
+    return bool(four_bits) and served == "bitsandbytes"
 
 
 def mismatch(experiment: Experiment, server: ManagedServer) -> str | None:
