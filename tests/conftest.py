@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from demo_command import HOME, small_demo
+from in_process import Command, runner
 
 from hybridtune.manifest import digest
 from hybridtune.serving.process import free_port
@@ -47,6 +48,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "demo" if name in DEMO else name
 
     return ByFile(config, log)
+
+
+@pytest.fixture
+def hybridtune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process, from the repository; exit code and what it printed."""
+    monkeypatch.chdir(HOME)
+    monkeypatch.setenv("COLUMNS", "200")
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,13 @@
 
 import csv
 import json
-import signal
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from in_process import Command
 from planted_judges import always_eight, experiment_with, honest, planted, prose
 
 from eval.analysis import analyse
@@ -20,7 +18,6 @@ from eval.calibration_page import markdown
 from eval.judge_quality import figures
 from eval.ratings import MECHANISMS, Rated, Ratings, read_ratings
 from eval.statistics.arrays import generator
-from hybridtune.cli import app as application
 from hybridtune.domain import load_domain
 from hybridtune.errors import DataError, StageError
 from hybridtune.progress import silent
@@ -271,26 +268,6 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, text: str, probl
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=problem):
         read_ratings([tmp_path / name], DOMAIN.settings)
-
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def hybridtune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hybridtune", *arguments])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                application.main()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def esconv_file(path: Path) -> Path:

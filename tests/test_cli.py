@@ -11,9 +11,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from in_process import Command
 
 from hybridtune import guard
-from hybridtune.cli import app as application
 from hybridtune.cli.plan import loads, parameters
 from hybridtune.cli.reproduce import find_run, run_folder
 from hybridtune.config import Experiment, load_experiment
@@ -25,29 +25,6 @@ from hybridtune.serving.process import check_port, free_port
 HOME = Path(__file__).parent.parent
 DEMO = str(HOME / "configs" / "demo.yaml")
 PAPER = str(HOME / "configs" / "paper.yaml")
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def hybridtune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process, from the repository; exit code and what it printed."""
-    monkeypatch.chdir(HOME)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hybridtune", *arguments])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                application.main()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        code = ended.value.code or 0
-        assert isinstance(code, int)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_help_is_light() -> None:

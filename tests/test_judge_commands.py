@@ -2,18 +2,15 @@
 
 import csv
 import json
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import Command
 from planted_judges import always_eight, experiment_with, make_run, planted
 from test_judged_judge import DOMAIN, judged
 
 from eval.analysis import analyse
 from eval.steps import steps
-from hybridtune.cli import app as application
 from hybridtune.cli.plan import judge_loads, scenario_count
 from hybridtune.cli.preflight import preflight, roles_called
 from hybridtune.config import Experiment, load_experiment
@@ -26,30 +23,11 @@ from hybridtune.runs import Run
 from hybridtune.scenarios import read_scenarios, scenarios_path
 from hybridtune.steps import run_steps, why_run
 
-Command = Callable[..., tuple[int, str, str]]
-
 
 def scripted(**judging: object) -> Experiment:
     values = experiment_with("http://127.0.0.1:1/v1", **judging).model_dump(mode="json")
     values["roles"]["judge"] = {"server": "scripted", "sampling": {"temperature": 0}}
     return Experiment.model_validate(values)
-
-
-@pytest.fixture
-def hybridtune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hybridtune", *arguments])
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as ended:
-                application.main()
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def folder(path: Path, experiment: Experiment) -> Run:
