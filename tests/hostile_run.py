@@ -6,6 +6,7 @@ from typing import Any
 
 from fabricated import RUBRIC, make_run
 
+from eval.judge_quality import conversations_digest
 from eval.pairwise import Pair
 from eval.safety.gate import weights_of
 from eval.safety.rates import comparison, rates_of
@@ -134,7 +135,12 @@ def write_surroundings(run: Run, domain: Domain) -> None:
     probed = {attack("probed judge"): {"model": model, "probes": {"empty": outcome}}}
     write_json(
         run.eval / "probes.json",
-        {"rubric": "empathy_relevance", "conversations": 8, "judges": probed},
+        {
+            "rubric": "empathy_relevance",
+            "conversations": 8,
+            "sha256": conversations_digest(run),
+            "judges": probed,
+        },
     )
     for number, name in enumerate(run.experiment.trained_variants(), start=1):
         write_json(run.variant(name) / "training.json", training_record(number))

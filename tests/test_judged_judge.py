@@ -200,14 +200,20 @@ async def test_the_first_page_tells_what_is_known_of_the_judge(tmp_path: Path) -
         assert any("not been calibrated" in note for note in analysis["notes"])
         assert any("was not probed" in note for note in analysis["notes"])
         page = write_report(Run(run.path, without), DOMAIN).read_text(encoding="utf-8")
-        assert page.index("Not calibrated.") < page.index('id="scores"')
+        first = page.partition('id="scores"')[0]
+        assert "judge not calibrated against people" in first
+        assert "judge not probed" in first
+        assert "Not calibrated." in page
         assert "Not probed." in page
         await probe_run(run, DOMAIN, 6, silent())
         analysis = analyse(Run(run.path, without), DOMAIN)
         assert any("planted failed the probes sympathy, padding" in n for n in analysis["notes"])
         page = write_report(Run(run.path, without), DOMAIN).read_text(encoding="utf-8")
         assert "Not probed." not in page
-        assert page.index("<td>padding</td>") < page.index('id="scores"')
+        first = page.partition('id="scores"')[0]
+        assert "planted passed" in first
+        assert "failed: sympathy, padding" in first
+        assert "<td>padding</td>" in page
 
 
 async def test_what_was_found_on_other_conversations_is_not_shown(tmp_path: Path) -> None:

@@ -541,7 +541,7 @@ def test_the_report_has_the_section(domain: Domain, shown: tuple[Run, dict[str, 
     assert 'href="#safety"' in page
     assert '<section id="safety">' in page
     assert "gate, real" not in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
 
 
 def test_the_command_on_stand_ins_says_so_and_keeps_what_was_there(
