@@ -5,6 +5,7 @@ together, as they share its fixtures, and so do all that look at the run.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ from hybridtune.serving.process import free_port
 
 DEMO = frozenset({"test_interrupted.py", "test_main_job.py"})
 LONG = ("vllm", "slow")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let children hear it: a shell's `pytest &` in a script would ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
