@@ -205,19 +205,6 @@ def test_how_often_the_held_out_loss_is_measured(tmp_path, sft, wanted):
     assert found.load_best_model_at_end is run.experiment.training.keeps_best
 
 
-def test_what_chose_the_step_is_told_by_its_name(tmp_path):
-    from training.report import best_by
-    from training.settings import sft_config
-
-    for metric, name in (
-        ("eval_loss", "held-out loss"),
-        ("loss", "held-out loss"),
-        ("eval_mean_token_accuracy", "mean_token_accuracy"),
-    ):
-        run, _ = make_run(tmp_path / metric, sft={"metric_for_best_model": metric})
-        assert best_by(sft_config(run.experiment, tmp_path)) == name
-
-
 def test_a_checkpoint_is_of_processes_that_share_alike(tmp_path):
     from training.layout import Layout
     from training.sft import plan_digest

@@ -246,6 +246,9 @@ def card_of(tally, folder):
         "tokens_seen": 1,
         "tokens_trained": 1,
         "steps": 1,
+        "best_step": 1,
+        "best_by": "last step",
+        "base_in_training": "float32",
         "epochs": 1.0,
         "lora": {},
         "quantization": None,
@@ -265,7 +268,7 @@ def card_of(tally, folder):
             "evaluation": {"reference": "base"},
         }
     )
-    return model_card(report, experiment, Domain(folder))
+    return model_card(report, experiment, Domain(folder), {})
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerState, TrainingArguments
+from transformers import TrainerState
 
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain
@@ -59,7 +59,7 @@ def describe(
         "steps": state.global_step,
         "stopped_early": state.global_step < state.max_steps,
         "best_step": best_step,
-        "best_by": best_by(arguments) if chosen else "last step",
+        "best_by": "held-out loss" if chosen else "last step",
         "patience": experiment.training.patience,
         "epochs": epochs,
         "tokens_seen": trainer.tokens.seen,
@@ -93,12 +93,6 @@ def describe(
             if "eval_loss" in entry
         ],
     }
-
-
-def best_by(arguments: TrainingArguments) -> str:
-    """What chose the adapter's step."""
-    metric = str(arguments.metric_for_best_model).removeprefix("eval_")
-    return "held-out loss" if metric == "loss" else metric
 
 
 def tokens_by(state: TrainerState, step: int, most: int) -> int:
