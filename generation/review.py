@@ -36,15 +36,7 @@ class Review(Record):
 
 def approval(draft: Session, ranking: Judgment | None, why: str) -> Review:
     """What a person took: with the mean of its ranking, where these words have one."""
-    return Review(
-        session=draft.id,
-        status="accepted",
-        by=PERSON,
-        reason=PERSON,
-        detail=why,
-        text_sha256=text_digest(draft),
-        mean=mean_rank(ranking) if ranking else None,
-    )
+    return decision(draft, ranking, "accepted", PERSON, why)
 
 
 def review(
@@ -54,7 +46,13 @@ def review(
     settings: GenerationSettings,
 ) -> Review:
     """What the rules say of a draft, given the check that it failed or its ranking."""
-    status, reason, detail = verdict(problem, ranking, settings)
+    return decision(draft, ranking, *verdict(problem, ranking, settings))
+
+
+def decision(
+    draft: Session, ranking: Judgment | None, status: Status, reason: str, detail: str
+) -> Review:
+    """A decision over the words of a draft; the reason tells whose it is."""
     return Review(
         session=draft.id,
         status=status,
