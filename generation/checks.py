@@ -27,19 +27,25 @@ from hybridtune.language import (
 from hybridtune.overlap import HELD_OUT_SHARED, HeldOut, grams, words
 from hybridtune.records import Message
 
+MODEL = r"an? (ai|artificial intelligence|(large )?language model)\b"
 LEAKS = (
-    r"\bas an? (ai|artificial intelligence|(large )?language model)\b",
-    r"\bi(?:'m| am) (?:just |only )?an? (ai|artificial intelligence|(large )?language model)\b",
-    r"\bsystem prompt\b",
-    r"\bjson schema\b",
-    r"<\|?(im_start|im_end|endoftext|eot_id|assistant|user|system)\|?>",
-    r"\[/?inst\]",
-    r"```",
-    r"\{\{|\}\}|\{%|%\}",
-    r"\[(insert|your|client'?s?|patient'?s?|counselor'?s?|name)\b[^\]]*\]",
-    r"[\"']?(speaker|turns|text)[\"']\s*:",
+    ("as a", rf"\bas {MODEL}"),
+    ("i'm", rf"\bi'm (?:just |only )?{MODEL}"),
+    ("i am", rf"\bi am (?:just |only )?{MODEL}"),
+    ("system prompt", r"\bsystem prompt\b"),
+    ("json schema", r"\bjson schema\b"),
+    ("<", r"<\|?(im_start|im_end|endoftext|eot_id|assistant|user|system)\|?>"),
+    ("inst]", r"\[/?inst\]"),
+    ("```", r"```"),
+    ("{", r"\{\{|\{%"),
+    ("}", r"\}\}|%\}"),
+    ("[", r"\[(insert|your|client'?s?|patient'?s?|counselor'?s?|name)\b[^\]]*\]"),
+    (":", r"[\"']?(speaker|turns|text)[\"']\s*:"),
 )
-"""What a model writes when it speaks about its task instead of doing it, in any vertical."""
+"""What a model writes when it speaks about its task instead of doing it, in any vertical.
+
+Each pattern with a piece, in lower case, of all that it matches: without it, it is not tried.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Standards:
     """What all drafts of a domain are held against.
 
     Attributes:
-        leaks: patterns that must not occur.
+        leaks: patterns that must not occur, and what none of them occurs without: see `LEAKS`.
         instructions: the runs of words of the counselor's system prompt.
         held_out: the evaluation scenarios.
         executor: what runs the drafts' queries, in packs that teach to write them.
@@ -55,7 +61,7 @@ class Standards:
         language: the BCP 47 tag of what is spoken.
     """
 
-    leaks: tuple[re.Pattern[str], ...]
+    leaks: tuple[tuple[str, re.Pattern[str]], ...]
     instructions: frozenset[str]
     held_out: HeldOut
     executor: Executor | None = None
@@ -105,8 +111,10 @@ def empty_turn(draft: Draft) -> str | None:
 def leak(draft: Draft) -> str | None:
     """Nobody may speak about the task, its format or its prompt."""
     for number, message in enumerate(draft.messages, start=1):
-        for pattern in draft.standards.leaks:
-            if match := pattern.search(message.content.replace("\u2019", "'")):
+        said = message.content.replace("\u2019", "'")
+        folded = said.casefold()
+        for piece, pattern in draft.standards.leaks:
+            if piece in folded and (match := pattern.search(said)):
                 return f"turn {number}: {match.group()!r}"
         if len(draft.standards.instructions & grams(message.content, 8)) >= HELD_OUT_SHARED:
             return f"turn {number} recites the counselor's instructions"
@@ -139,10 +147,11 @@ def repetition(draft: Draft) -> str | None:
     for number, message in enumerate(draft.messages, start=1):
         turn = words(message.content)
         said[" ".join(turn)] += len(turn) >= 4
-        runs = Counter(" ".join(turn[at : at + 4]) for at in range(len(turn) - 3))
-        for run, count in runs.most_common(1):
+        runs = list(zip(turn, turn[1:], turn[2:], turn[3:], strict=False))
+        if len(runs) - len(set(runs)) >= 3:
+            run, count = Counter(runs).most_common(1)[0]
             if count >= 4:
-                return f"turn {number} says {run!r} {count} times"
+                return f"turn {number} says {' '.join(run)!r} {count} times"
     again = sum(count - 1 for count in said.values() if count > 1)
     if again > len(draft.messages) / 4:
         return f"{again} of {len(draft.messages)} turns were said before"
@@ -243,10 +252,12 @@ def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
         raise DomainError(
             f"names: {rule!r} is not one of {', '.join(get_args(Rule))}", where=str(path)
         )
-    ours = [*LEAKS, re.escape(settings.end_marker), rf"^\s*(?:{names})\s*:"]
+    marker = settings.end_marker
+    ours = [*LEAKS, (marker.casefold(), re.escape(marker)), (":", rf"^\s*(?:{names})\s*:")]
+    theirs = [("", pattern) for pattern in own.get("leaks", ())]
     try:
         leaks = tuple(
-            re.compile(pattern, re.IGNORECASE) for pattern in [*ours, *own.get("leaks", ())]
+            (piece, re.compile(pattern, re.IGNORECASE)) for piece, pattern in [*ours, *theirs]
         )
     except (re.error, TypeError) as error:
         raise DomainError(f"leaks: {error}", where=str(path)) from None

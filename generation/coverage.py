@@ -205,12 +205,12 @@ def counted(parts: Mapping[str, Fraction], found: Counter[str]) -> dict[str, dic
     }
 
 
-def decided(schema: Mapping[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
+def decided(schema: dict[str, Any], axes: Mapping[str, str]) -> dict[str, Any]:
     """The persona schema for one row: what its axes decide is no longer the model's to choose."""
     properties = dict(schema.get("properties", {}))
     settled = [axis for axis in axes if axis in properties]
     if not settled:
-        return dict(schema)
+        return schema  # itself: validators are compiled once for each
     for axis in settled:
         # A value of a given list needs no bounds, and a grammar refuses those that it breaks.
         free = {name: part for name, part in properties[axis].items() if name not in BOUNDS}

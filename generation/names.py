@@ -26,6 +26,7 @@ WORDS = frozenset(
 """First names that are words too, and would mostly be meant as such."""
 
 NAME = r"([A-Z][a-z]+(?:-[A-Z][a-z]+)?)\b(?!')"
+CAPITALISED = re.compile(r"[A-Z][a-z]+(?:-[A-Z][a-z]+)?")
 CERTAIN = re.compile(
     rf"\b(?:[Mm]y name(?:'s| is)|(?:[Pp]lease |[Jj]ust |[Yy]ou can )call me) {NAME}"
 )
@@ -66,8 +67,11 @@ def names_in(message: Message) -> Iterator[tuple[str, str]]:
     """Who is called what in a turn, in order of certainty."""
     oneself, other = ("client", "other") if message.role == "user" else ("other", "client")
     text = message.content.replace("\u2019", "'")
-    for found in CERTAIN.finditer(text):
-        yield oneself, found[1]
+    if "name" in text or "call me" in text:
+        for found in CERTAIN.finditer(text):
+            yield oneself, found[1]
+    if not any(has_first_name(word) for word in CAPITALISED.findall(text)):
+        return  # the patterns below cost more than all other checks together
     for who, pattern in ((oneself, SELF), (other, CALLED)):
         for found in pattern.finditer(text):
             name = next(filter(None, found.groups()))
@@ -75,9 +79,14 @@ def names_in(message: Message) -> Iterator[tuple[str, str]]:
                 yield who, name
 
 
+def has_first_name(word: str) -> bool:
+    """Whether a capitalised word, or a part of it, is a first name."""
+    return not first_names().isdisjoint((word, *word.split("-")))
+
+
 @cache
 def first_names() -> frozenset[str]:
-    """First names of some languages; read when something that looks like one is met."""
+    """First names of some languages; read when a capitalised word is met."""
     names: set[str] = set()
     for locale in LOCALES:
         provider = import_module(f"faker.providers.person.{locale}").Provider

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 
 from hybridtune.database import Database
+from hybridtune.sieve import Sieve
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS calls (
 )
 """
 
+SIEVE_BITS = 23
 INSERT = f"INSERT OR IGNORE INTO calls VALUES ({', '.join('?' * 12)})"
 
 
@@ -98,10 +100,14 @@ def written(body: Mapping[str, Any]) -> str:
     return to_json(body, inf_nan_mode="constants").decode()
 
 
-def call_key(identity: Mapping[str, Any], request: str, sample: int, reask: int = 0) -> str:
+def content_of(identity: Mapping[str, Any]) -> str:
+    """What a served model is, in one text: the same whatever order it was told in."""
+    return json.dumps(identity, sort_keys=True, ensure_ascii=False)
+
+
+def call_key(content: str, request: str, sample: int, reask: int = 0) -> str:
     """SHA-256 over the served model's content, the written body, the sample and re-ask index."""
-    about = json.dumps([identity, sample, reask], sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(f"{about}\n{request}".encode()).hexdigest()
+    return hashlib.sha256(f"[{content}, {sample}, {reask}]\n{request}".encode()).hexdigest()
 
 
 class CallStore(Database):
@@ -114,9 +120,14 @@ class CallStore(Database):
             purpose="request cache",
             fix="end what holds it, or move the file away",
         )
+        filled = self.database.execute("SELECT 1 FROM calls LIMIT 1").fetchone()
+        self.sieve = None if filled else Sieve(SIEVE_BITS)
+        """What came in since, of a file that was empty: most requests need not be looked up."""
 
     async def find(self, key: str) -> Answer | None:
         """The answer to a request that was made before."""
+        if self.sieve and not self.sieve.perhaps([hash(key)]):
+            return None
         return self.get(key)
 
     async def keep(self, key: str, answer: Answer, call: Call, seconds: float) -> Answer:
@@ -148,6 +159,8 @@ class CallStore(Database):
             seconds,
             datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        if self.sieve:
+            self.sieve.add([hash(key)])
         added = self.database.execute(INSERT, values).rowcount
         return answer if added else (self.get(key) or answer)
 

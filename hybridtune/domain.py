@@ -135,18 +135,27 @@ class Domain:
         Raises:
             DomainError: no such prompt, or it uses a name that was not given.
         """
-        where = str(self.path / "prompts" / f"{prompt}.jinja")
         try:
-            text = self.prompts.get_template(f"{prompt}.jinja").render(
-                domain=self.settings, **values
-            )
-        except jinja2.TemplateNotFound:
-            raise DomainError("no such prompt", where=where) from None
-        except jinja2.TemplateSyntaxError as error:
-            raise DomainError(str(error.message), where=f"{where}:{error.lineno}") from None
-        except jinja2.UndefinedError as error:
-            raise DomainError(str(error.message), where=where) from None
-        return text.strip()
+            return self.template(prompt).render(domain=self.settings, **values).strip()
+        except (
+            jinja2.TemplateNotFound,
+            jinja2.TemplateSyntaxError,
+            jinja2.UndefinedError,
+        ) as error:
+            raise self.broken(prompt, error) from None
+
+    @cache  # noqa: B019 - a run loads one domain
+    def template(self, prompt: str) -> jinja2.Template:
+        """`prompts/<prompt>.jinja`, compiled."""
+        return self.prompts.get_template(f"{prompt}.jinja")
+
+    def broken(self, prompt: str, error: jinja2.TemplateError) -> DomainError:
+        """What to say of a prompt that cannot be rendered."""
+        where = str(self.path / "prompts" / f"{prompt}.jinja")
+        if isinstance(error, jinja2.TemplateNotFound):
+            return DomainError("no such prompt", where=where)
+        line = f":{error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        return DomainError(str(error.message), where=f"{where}{line}")
 
     @cached_property
     def system_prompt(self) -> str:

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from fake_server import FakeServer, completion, fake_server, slowly
 
-from hybridtune.calls import Answer, Call, CallStore, call_key, written
+from hybridtune.calls import Answer, Call, CallStore, call_key, content_of, written
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
@@ -39,9 +39,9 @@ def asking(text: str, **more: Any) -> ChatRequest:
 
 def test_the_key_is_the_same_in_every_process() -> None:
     script = (
-        "import json, sys; from hybridtune.calls import call_key, written\n"
+        "import json, sys; from hybridtune.calls import call_key, content_of, written\n"
         "identity = {'dtype': 'float32', 'adapter': 'a1'}\n"
-        "print(call_key(identity, written(json.loads(sys.argv[1])), 2))"
+        "print(call_key(content_of(identity), written(json.loads(sys.argv[1])), 2))"
     )
     identity = {"adapter": "a1", "dtype": "float32"}
     for seed in ("1", "2"):
@@ -53,17 +53,17 @@ def test_the_key_is_the_same_in_every_process() -> None:
             text=True,
             check=True,
         )
-        assert done.stdout.strip() == call_key(identity, written(BODY), 2)
+        assert done.stdout.strip() == call_key(content_of(identity), written(BODY), 2)
 
 
 def test_the_key_covers_what_matters() -> None:
     keys = {
-        call_key({"adapter": "a1"}, written(BODY), 0),
-        call_key({"adapter": "a2"}, written(BODY), 0),
-        call_key({"adapter": "a1"}, written(BODY), 1),
-        call_key({"adapter": "a1"}, written(BODY), 0, reask=1),
-        call_key({"adapter": "a1"}, written({**BODY, "seed": 4}), 0),
-        call_key({"adapter": "a1"}, written({**BODY, "model": "hybrid"}), 0),
+        call_key(content_of({"adapter": "a1"}), written(BODY), 0),
+        call_key(content_of({"adapter": "a2"}), written(BODY), 0),
+        call_key(content_of({"adapter": "a1"}), written(BODY), 1),
+        call_key(content_of({"adapter": "a1"}), written(BODY), 0, reask=1),
+        call_key(content_of({"adapter": "a1"}), written({**BODY, "seed": 4}), 0),
+        call_key(content_of({"adapter": "a1"}), written({**BODY, "model": "hybrid"}), 0),
     }
     assert len(keys) == 6
 
@@ -71,7 +71,7 @@ def test_the_key_covers_what_matters() -> None:
 def test_the_key_tells_the_order_of_a_schema_apart() -> None:
     # Under structured output a model writes the properties in this order: the answer differs.
     asked = [{"schema": {"properties": {a: {}, b: {}}}} for a, b in (("x", "y"), ("y", "x"))]
-    one, other = (call_key({}, written(body), 0) for body in asked)
+    one, other = (call_key(content_of({}), written(body), 0) for body in asked)
     assert one != other
 
 

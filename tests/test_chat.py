@@ -263,7 +263,7 @@ async def test_the_limiter_halves_once_per_round_and_recovers() -> None:
     for _ in range(100):
         limiter.succeed()
     assert limiter.size == 64
-    async with limiter.slot() as first, limiter.slot() as second:
+    async with limiter as first, limiter as second:
         limiter.back_off(first)
         limiter.back_off(second)
     assert limiter.size == 32
@@ -271,7 +271,7 @@ async def test_the_limiter_halves_once_per_round_and_recovers() -> None:
         limiter.succeed()
     assert 32.9 < limiter.size < 33.1
     for _ in range(20):
-        async with limiter.slot() as later:
+        async with limiter as later:
             limiter.back_off(later)
     assert limiter.size == 1
 
@@ -281,7 +281,7 @@ async def test_cancelled_waiters_leave_the_limiter_usable() -> None:
     reached = asyncio.Event()
 
     async def hold() -> None:
-        async with limiter.slot():
+        async with limiter:
             reached.set()
             await asyncio.sleep(60)
 
@@ -291,7 +291,7 @@ async def test_cancelled_waiters_leave_the_limiter_usable() -> None:
         task.cancel()
     tasks[0].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(5), limiter.slot():
+    async with asyncio.timeout(5), limiter:
         assert limiter.running == 1
     assert limiter.running == 0
 
@@ -301,10 +301,10 @@ async def test_a_waiter_cancelled_at_its_turn_passes_the_turn_on() -> None:
     done: list[str] = []
 
     async def use(name: str) -> None:
-        async with limiter.slot():
+        async with limiter:
             done.append(name)
 
-    async with limiter.slot():
+    async with limiter:
         first, second = asyncio.create_task(use("first")), asyncio.create_task(use("second"))
         await asyncio.sleep(0)
     first.cancel()  # it was admitted this very moment

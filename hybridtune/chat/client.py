@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from hybridtune.calls import Answer, AnswerCache, Call, call_key, written
+from hybridtune.calls import Answer, AnswerCache, Call, call_key, content_of, written
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.chat.structured import Mode, correction, parse_json, response_format
@@ -97,6 +97,7 @@ class Client:
         self.backoff_s = backoff_s
         self.jitter = random.Random(0)
         self.busy = dict.fromkeys((endpoint.base_url, *endpoint.replicas), 0)
+        self.contents: dict[str, str] = {}
         self.responses = 0
         self.answered = False
 
@@ -148,7 +149,7 @@ class Client:
             # A model that repeats its mistake makes the next re-ask equal: draw it anew.
             body["seed"] = derive(request.seed, "reask", reask)
         model, sent = body["model"], written(body)
-        key = call_key(self.endpoint.identity(model), sent, request.sample, reask)
+        key = call_key(self._content(model), sent, request.sample, reask)
         answer = await self.calls.find(key)
         cached = answer is not None
         if answer is None:
@@ -165,11 +166,17 @@ class Client:
             cached=cached,
         )
 
+    def _content(self, model: str) -> str:
+        """What the served model is, as the cache key has it."""
+        if model not in self.contents:
+            self.contents[model] = content_of(self.endpoint.identity(model))
+        return self.contents[model]
+
     def _body(self, request: ChatRequest, messages: tuple[Message, ...]) -> dict[str, Any]:
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": request.model or self.endpoint.model,
-            "messages": [message.model_dump() for message in messages],
+            "messages": [{"role": each.role, "content": each.content} for each in messages],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_tokens,
@@ -189,7 +196,7 @@ class Client:
         before = self.responses
         for attempt in range(tries):
             try:
-                async with self.limiter.slot() as sent_at:
+                async with self.limiter as sent_at:
                     answer = await self._post(body)
                 self.limiter.succeed()
                 return answer

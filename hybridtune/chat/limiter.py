@@ -8,14 +8,15 @@ time-out); that halves the number, and from there it grows by about one per roun
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 START = 8
 
 
 class AdaptiveLimiter:
-    """A semaphore whose size follows the server's mood; for one event loop."""
+    """A semaphore whose size follows the server's mood; for one event loop.
+
+    `async with limiter as sent_at` holds one place; `back_off` wants to know since when.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -25,9 +26,7 @@ class AdaptiveLimiter:
         self.backed_off_at = 0.0
         self.waiting: deque[asyncio.Future[None]] = deque()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[float]:
-        """Hold one place; yields the time at which it was had, for `back_off`."""
+    async def __aenter__(self) -> float:
         if self.running >= int(self.size) or self.waiting:
             turn = asyncio.get_running_loop().create_future()
             self.waiting.append(turn)
@@ -40,11 +39,11 @@ class AdaptiveLimiter:
                 raise
         else:
             self.running += 1
-        try:
-            yield time.monotonic()
-        finally:
-            self.running -= 1
-            self._admit()
+        return time.monotonic()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.running -= 1
+        self._admit()
 
     def succeed(self) -> None:
         """A request was answered: try a little more."""
