@@ -16,16 +16,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridtune.sieve import Sieve
-
 LOW, HIGH = (42, 3), (20, 4)
 """Bands, and rows of each, for thresholds below 0.75 and from there on."""
 MOST_COMPARED = 2000
 """A text that shares bands with more earlier ones than this is compared with so many of them."""
-SIEVE_BITS = 26
-"""8 MiB: at 10,000 texts of 42 bands, one strange text in four is looked up in vain."""
-AT_ONCE = 8192
-"""Bands that are written together, in their order: cheaper than text by text."""
 
 Marks = NDArray[np.uint64]
 DRAWN = np.random.default_rng(1997).integers(0, 2**64, (2, 126), np.uint64)
@@ -53,8 +47,9 @@ class LikenessIndex:
     def __init__(self, path: Path, threshold: float) -> None:
         self.path, self.threshold = path, threshold
         self.shape = HIGH if threshold >= 0.75 else LOW
-        marks = ", ".join("?" * self.shape[0])
-        self.near = f"SELECT number FROM bands WHERE band IN ({marks}) LIMIT {MOST_COMPARED}"
+        places, pairs = (", ".join([each] * self.shape[0]) for each in ("?", "(?, ?)"))
+        self.near = f"SELECT number FROM bands WHERE band IN ({places}) LIMIT {MOST_COMPARED}"
+        self.put = f"INSERT INTO bands VALUES {pairs}"  # a third cheaper than band by band
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self.database = sqlite3.connect(path, isolation_level=None)
@@ -63,8 +58,6 @@ class LikenessIndex:
         self.database.execute("PRAGMA synchronous=OFF")
         self.database.executescript(SCHEMA)
         self.database.execute("BEGIN")
-        self.sieve = Sieve(SIEVE_BITS)
-        self.unwritten: list[tuple[int, int]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -98,25 +91,13 @@ class LikenessIndex:
             if similarity >= self.threshold:
                 return Match(candidate, its_name, similarity)
         self.database.execute("INSERT INTO texts VALUES (?, ?, ?)", (number, name, marks.tobytes()))
-        self.sieve.add(bands)
-        self.unwritten += [(band, number) for band in bands]
-        if len(self.unwritten) >= AT_ONCE:
-            self.write_bands()
+        self.database.execute(self.put, [each for band in bands for each in (band, number)])
         return None
 
     def candidates(self, bands: list[int]) -> list[int]:
         """The kept texts that share a band, the earliest first."""
-        if not self.sieve.perhaps(bands):
-            return []
-        self.write_bands()
         lines = self.database.execute(self.near, bands)
         return sorted({number for (number,) in lines})
-
-    def write_bands(self) -> None:
-        """Put the bands of the last texts where they can be looked up."""
-        self.unwritten.sort()
-        self.database.executemany("INSERT INTO bands VALUES (?, ?)", self.unwritten)
-        self.unwritten.clear()
 
 
 def hashed(texts: Iterable[str]) -> Marks:

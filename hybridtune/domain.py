@@ -16,6 +16,7 @@ Reads `domains/<name>/`:
 
 import hashlib
 import json
+from collections.abc import MutableMapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -113,6 +114,14 @@ class Rubric(Settings):
         return self
 
 
+class Prompts(ImmutableSandboxedEnvironment):
+    """Where prompts are rendered."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Jinja's chain of two mappings, made one: it would be copied with every rendering."""
+        return {**self.globals, **(d or {})}
+
+
 class Domain:
     """A loaded domain pack; every file is read once and checked when first used."""
 
@@ -120,7 +129,7 @@ class Domain:
         self.path = path
         self.name = path.name
         self.settings = load_settings(path / "domain.yaml", DomainSettings)
-        self.prompts = ImmutableSandboxedEnvironment(
+        self.prompts = Prompts(
             loader=jinja2.FileSystemLoader(path / "prompts"),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
