@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -40,8 +41,9 @@ class FaultServer:
     """The server, and what it has seen.
 
     Attributes:
-        counts: requests, answers, faults by kind, and `repeated`: requests answered in vain, since
-            they had been answered well before.
+        counts: requests, answers, faults by kind, `repeated`: requests answered in vain, since
+            they had been answered well before, and `busy_us`: microseconds from a request's arrival
+            to its answer, over all requests.
     """
 
     def __init__(self, faults: Faults) -> None:
@@ -62,6 +64,7 @@ class FaultServer:
         number = self.counts["requests"]
         self.counts["requests"] += 1
         self.in_flight += 1
+        came = time.perf_counter()
         self.counts["most_in_flight"] = max(self.counts["most_in_flight"], self.in_flight)
         try:
             if self.in_flight > self.faults.most_in_flight:
@@ -70,6 +73,7 @@ class FaultServer:
             return await self.reply(request, raw, number)
         finally:
             self.in_flight -= 1
+            self.counts["busy_us"] += round(1e6 * (time.perf_counter() - came))
 
     async def reply(self, request: web.Request, raw: bytes, number: int) -> web.StreamResponse:
         """An answer after its latency, unless the dice say otherwise."""
