@@ -11,7 +11,7 @@ from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from eval.twins import read_twists
 from generation.execution import executor_of
-from hybridtune.config import ROLES, Experiment
+from hybridtune.config import Experiment
 from hybridtune.config.experiment import role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
@@ -51,7 +51,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     if experiment.trained_variants():
         launch_file = accelerate_config(experiment.training.accelerate_config)
         check_launch(experiment.training, launch_file)
-    roles = (*ROLES, *experiment.judges()[1:])
+    roles = experiment.all_roles()
     check_models(experiment, roles)
     for role in roles:
         check_role(experiment, role)
@@ -140,7 +140,7 @@ def check_role(experiment: Experiment, role: str) -> None:
             where=f"{role_key(role)}.api_key_env",
             fix=f"export {key}=...",
         )
-    name = experiment.role(role).server
+    name = experiment.answering(role).server
     if role != "counselor" and isinstance(server, ManagedServer) and server.model is None:
         raise ConfigError(
             f"server {name!r} serves the variants under comparison",
@@ -172,7 +172,7 @@ def check_servers(experiment: Experiment, roles: Iterable[str]) -> None:
     for role in roles:
         server = experiment.server_of(role)
         if isinstance(server, ManagedServer) and server.port:
-            check_port(server.port, f"servers.{experiment.role(role).server}.port")
+            check_port(server.port, f"servers.{experiment.answering(role).server}.port")
         if isinstance(server, AttachedServer):
             attached[role] = server
 
