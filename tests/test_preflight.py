@@ -141,8 +141,10 @@ def test_an_endpoint_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
 async def test_an_endpoint_that_is_there_is_asked_once() -> None:
     async with fake_server() as server:
         experiment = demo(f"roles.judge.base_url={server.url}", "roles.judge.model=m")
-        command = "from hybridtune.cli.preflight import *; import sys; check_servers("
-        command += "Experiment.model_validate_json(sys.argv[1]), ROLES)"
+        command = "from hybridtune.cli.preflight import *; import sys; "
+        command += (
+            "x = Experiment.model_validate_json(sys.argv[1]); check_servers(x, x.all_roles())"
+        )
         await finished(command, experiment.model_dump_json())
     assert len(server.bodies) == 1
 

@@ -12,7 +12,7 @@ from eval.simulate import choose_scenarios
 from eval.twins import read_twists
 from generation.execution import executor_of
 from hybridtune.config import Experiment
-from hybridtune.config.experiment import role_key
+from hybridtune.config.experiment import EMBEDDER, role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
@@ -70,8 +70,10 @@ def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
     """
     check_corpus(experiment)
     check_writing(experiment, domain)
-    check_models(experiment, ["teacher"])
-    check_role(experiment, "teacher")
+    roles = ["teacher", *([EMBEDDER] if experiment.roles.embedder else [])]
+    check_models(experiment, roles)
+    for role in roles:
+        check_role(experiment, role)
 
 
 def check_corpus(experiment: Experiment) -> None:
