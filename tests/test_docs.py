@@ -44,9 +44,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", ".html", ".sqlite")
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
-    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", "vectors.sqlite", ".lock", "logs/*",
-    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
-    "generation/report.html", "generation/DATASET_CARD.md", "report.html",
+    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", "vectors.sqlite", ".lock",
+    "logs/*", "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*",
+    "generation/rows.sqlite", "generation/report.html", "generation/DATASET_CARD.md", "report.html",
     "variants/*", "eval/*.json*", "eval/report.html", "eval/results.csv", "eval/table.tex",
     "eval/figures/", "replay/*.json*", "scenarios.jsonl", "mine.csv", "talks.jsonl",
     "evaluation.json", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",

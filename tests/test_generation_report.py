@@ -4,13 +4,13 @@ import io
 import json
 import math
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from fabricated import with_embedder
 from fake_teacher import FakeTeacher, bicycles, generated, run_of
 from rich.console import Console
 from scipy import stats
@@ -38,7 +38,6 @@ from generation.vectors import (
 )
 from hybridtune.cli.plan import Load, cost, loads_table
 from hybridtune.config import ROLES, Experiment
-from hybridtune.config.servers import EmbedderSettings
 from hybridtune.domain import Domain, load_domain
 from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import Manifest
@@ -286,18 +285,12 @@ def test_the_report_compares_equal_numbers(finished: tuple[Run, Domain, dict[str
     assert compare(run) == found
 
 
-def with_embedder(run: Run) -> Run:
-    embedder = EmbedderSettings(server="fake", max_words=40)
-    roles = run.experiment.roles.model_copy(update={"embedder": embedder})
-    return replace(run, experiment=run.experiment.model_copy(update={"roles": roles}))
-
-
 async def test_with_an_embedder_the_report_compares_its_vectors(
     finished: tuple[Run, Domain, dict[str, Any]],
 ) -> None:
     run, pack, by_words = finished
     async with open_embedder(
-        with_embedder(run), pack, stage="generation", reporter=silent()
+        with_embedder(run, "fake", max_words=40), pack, stage="generation", reporter=silent()
     ) as embedder:
         sentences = await embed_samples(run, embedder)
     assert len(sentences.rows) == 24 + 15
@@ -334,7 +327,7 @@ def test_the_step_embeds_where_an_embedder_is_configured(
 ) -> None:
     run, pack, _ = finished
     (before,) = [one for one in steps(run, pack) if one.name == "generation:report"]
-    (step,) = [one for one in steps(with_embedder(run), pack) if one.name == before.name]
+    (step,) = [one for one in steps(with_embedder(run, "fake"), pack) if one.name == before.name]
     assert step.fingerprint() != before.fingerprint()
     step.run(silent())
     report = read_json(run.generation / "report.json")

@@ -1,12 +1,10 @@
 """Embeddings in the evaluation: what leaked in other words, and replies that would fit anybody."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from fabricated import make_domain, make_run
+from fabricated import make_domain, make_run, with_embedder
 
 from eval.analysis import analyse
 from eval.cells import variant_of
@@ -18,7 +16,6 @@ from eval.overlap import overlap
 from eval.report import write_report
 from eval.statistics.arrays import Array
 from eval.steps import steps
-from hybridtune.config.servers import EmbedderSettings
 from hybridtune.domain import Domain
 from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import Manifest
@@ -169,12 +166,6 @@ def test_failed_conversations_are_left_out() -> None:
     told = {**good[0].provenance, "failed": "answered 500"}
     broken = [good[0].model_copy(update={"provenance": told}), *good[1:]]
     assert set(mismatch(broken, vectors_of(good))) == {one.id for one in good[1:]}
-
-
-def with_embedder(run: Run, **settings: Any) -> Run:
-    embedder = EmbedderSettings(server="scripted", **settings)
-    roles = run.experiment.roles.model_copy(update={"embedder": embedder})
-    return replace(run, experiment=run.experiment.model_copy(update={"roles": roles}))
 
 
 def train(run: Run, variant: str, *told: str | None) -> None:
