@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.cells import failure_of, scenario_of
+from eval.cells import check, failure_of, scenario_of
 from eval.judge_quality import conversations_digest
 from eval.mismatch import answered, mismatch
 from eval.nearness import Named, Played, Sessions, nearness
@@ -58,7 +58,11 @@ class Texts:
 def read_texts(run: Run) -> Texts:
     """The texts of a run; conversations that failed are left out."""
     scenarios = read_jsonl(run.eval / "scenarios.jsonl", Scenario)
-    conversations = read_jsonl(run.eval / "conversations.jsonl", Session)
+    place = run.eval / "conversations.jsonl"
+    conversations = read_jsonl(place, Session)
+    known = {one.id for one in scenarios}
+    for one in conversations:
+        check(scenario_of(one), known, "scenario", one.id, str(place))
     return Texts(
         [(one.id, told_by(one)) for one in scenarios],
         [one for one in conversations if not failure_of(one)],
@@ -73,7 +77,7 @@ async def embed_run(run: Run, embedder: Embedder) -> None:
         CallError: a text could not be embedded.
         ServerError: the server cannot be reached.
         ConfigError: it cuts long texts in silence.
-        DataError: a record cannot be read.
+        DataError: a record cannot be read, or belongs to another run.
     """
     texts = read_texts(run)
     words = texts.each_once()

@@ -171,6 +171,15 @@ async def test_texts_go_in_batches_each_once_and_with_the_prefix(tmp_path: Path)
     assert found.counts == {"texts": 12, "in_parts": 0, "halved": 0}
 
 
+async def test_of_nothing_there_are_no_vectors(tmp_path: Path) -> None:
+    found, server = await embedded(model(), tmp_path, [])
+    assert found.rows.shape == (0, 1)
+    found, server = await embedded(model(), tmp_path, ["", " "])
+    assert not found.rows.any()
+    assert len(found.rows) == 2
+    assert server.bodies == []
+
+
 async def test_a_resume_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     before, _ = await embedded(model(), tmp_path, TEXTS[:6])
     again, server = await embedded(model(), tmp_path, TEXTS[:6])

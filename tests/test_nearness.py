@@ -18,6 +18,7 @@ from eval.statistics.arrays import Array
 from eval.steps import steps
 from hybridtune.domain import Domain
 from hybridtune.embedding.embedder import open_embedder
+from hybridtune.errors import DataError
 from hybridtune.manifest import Manifest
 from hybridtune.overlap import HeldOut
 from hybridtune.progress import silent
@@ -248,6 +249,16 @@ async def test_a_scenario_retold_is_found_by_embeddings_and_not_by_runs_of_words
     assert "a scripted stand-in that sees letters and not meaning" in page
     assert "hybrid-1, s00" in page
     assert "near 0.5 where they would fit anybody" in page
+
+
+async def test_a_conversation_of_another_run_is_refused(leaky: Run, pack: Domain) -> None:
+    run = with_embedder(leaky)
+    scenarios = read_jsonl(run.eval / "scenarios.jsonl", Scenario)
+    write_jsonl(run.eval / "scenarios.jsonl", scenarios[1:])
+    async with open_embedder(run, pack, stage="eval", reporter=silent()) as embedder:
+        with pytest.raises(DataError, match="names the scenario 's00', which this run does not"):
+            await embed_run(run, embedder)
+    assert not (run.eval / "embeddings.json").exists()
 
 
 async def test_the_mismatch_of_replies_is_an_indicator(leaky: Run, pack: Domain) -> None:

@@ -94,7 +94,7 @@ class Embedder:
             "halved": sum(vectors[part].parts > 1 for part in parts),
         }
         whole = np.array([rows.get(text, nothing) for text in texts])
-        return Embedded(whole.reshape(len(texts), -1), counts)
+        return Embedded(whole.reshape(len(texts), len(nothing)), counts)
 
     def _check_reads_to_the_end(self, text: str, whole: Kept, shorter: Kept) -> None:
         """A text and the same without its last words must not look the same to the model."""
