@@ -1,7 +1,7 @@
 """The eval stage's numbers: three variants compared on the same scenarios, in one JSON document.
 
-Reads `eval/scenarios.jsonl`, `eval/overlap.json`, `eval/conversations.jsonl` and
-`eval/judgments.jsonl`.
+Reads `eval/scenarios.jsonl`, `eval/overlap.json`, `eval/conversations.jsonl`,
+`eval/judgments.jsonl` and, where there is one, `eval/embeddings.json`.
 Writes `eval/analysis.json`; the table, the figures and the report read nothing else for numbers.
 """
 
@@ -27,6 +27,7 @@ from eval.cells import (
 from eval.claims import claims, consistency, notes
 from eval.consistency import Scale, spread, spread_contrasts
 from eval.contrasts import contrasts, pairs, silence
+from eval.embeddings import embeddings_of, nearness_of
 from eval.indicators import indicators, means
 from eval.judge_quality import any_scripted, judge_quality
 from eval.pairwise import analyse_pairs
@@ -90,11 +91,14 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         overlap              {run_of_words, limit_shared, scenarios, sources: {source: {sessions,
                              sharing, share, scenarios_touched, most_shared, nearest: {session,
                              scenario}}}}: how near training sessions come; null if not measured
+        nearness             the same by embeddings (eval/nearness.py): {measured, model, counts,
+                             threshold, references, variants: {variant: {told, said}}}; where it
+                             is not measured, {measured: false, why}
         words                {variant: {turns, n, mean, sd, median}} per counselor turn, n in
                              scenarios; the same count as in `indicators` and `length`
         themes, reply_words  eval/breakdown.py: scores by theme, reply length by scenario
-        indicators           {names: {name: meaning}, variants: {variant: {name: summary}}}: counts
-                             without a judge, no scores
+        indicators           {names: {name: meaning}, variants: {variant: {name: summary}},
+                             unmeasured: {name: why}}: without a judge, no scores
         further_rubrics      scores by `evaluation.judging.rubrics` (eval/rubrics.py)
         comparisons          wins in pairs and Bradley-Terry strengths, or null (eval/pairwise.py)
         judge_quality        calibration, probes and audit of the judges (eval/judge_quality.py)
@@ -107,17 +111,18 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
     material = load_material(run)
     prove_recorded(run, material.conversations)
     cells = gather(material, run, list(rubric.dimensions))
-    nearness = run.eval / "overlap.json"
+    nearness, embedded = run.eval / "overlap.json", embeddings_of(run)
     analysis: dict[str, Any] = jsonable(
         {
             **describe_experiment(experiment, domain.name, rubric, material),
             **compute(cells, material, experiment, rubric),
             "indicators": indicators(
-                material, experiment.variants, domain, experiment.evaluation.alpha
+                material, experiment.variants, domain, experiment.evaluation.alpha, embedded
             ),
             "further_rubrics": further_rubrics(run, domain),
             "comparisons": analyse_pairs(run),
             "overlap": read_json(nearness) if nearness.is_file() else None,
+            "nearness": nearness_of(embedded),
         }
     )
     analysis["judge_quality"] = judge_quality(run, analysis["models"]["judge"])

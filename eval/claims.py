@@ -9,6 +9,7 @@ from typing import Any
 
 from eval.contrasts import MOST_MISSING
 from eval.judge_quality import quality_notes
+from eval.nearness import notes_on
 
 Analysis = dict[str, Any]
 
@@ -111,6 +112,7 @@ def notes(analysis: Analysis) -> list[str]:
     design, models = analysis["design"], analysis["models"]
     lines = [*stand_ins(analysis), *twins(analysis), *sensitivity(analysis), *panel(analysis)]
     lines += quality_notes(analysis)
+    lines += notes_on(analysis["nearness"])
     lines += family(models)
     if design["repeats"] == 1:
         lines.append(

@@ -7,6 +7,7 @@ Takes the dictionary that `eval.analysis.analyse` builds, the report's safety se
 from typing import Any, NamedTuple
 
 from eval.claims import enumerated, scripted_roles
+from eval.nearness import reached, scripted
 from eval.table import number
 
 Analysis = dict[str, Any]
@@ -88,6 +89,7 @@ def conversation_grounds(analysis: Analysis) -> list[Ground]:
         Ground("patient", f"left its role in {thrown} of {tries} tries", thrown > tries * OFTEN),
         *alike_ground(analysis),
         *overlap_ground(analysis["overlap"]),
+        *nearness_ground(analysis["nearness"]),
     ]
 
 
@@ -108,6 +110,17 @@ def overlap_ground(overlap: Analysis | None) -> list[Ground]:
     sessions = sum(one["sessions"] for one in overlap["sources"].values())
     text = f"{sharing} of {sessions} training sessions share a run of words with a scenario"
     return [Ground("held out", text, weak=sharing > 0)]
+
+
+def nearness_ground(found: Analysis) -> list[Ground]:
+    """Whether training data come near to scenarios by embeddings; nothing where nobody looked."""
+    if not found["measured"]:
+        return []
+    near = reached(found)
+    told = ", ".join(f"{name} {count}" for name, count in near.items())
+    text = f"scenarios with a near-duplicate in training data: {told or 'none'}"
+    stand_in = " (by a stand-in, which sees letters alone)" if scripted(found) else ""
+    return [Ground("held out, by embeddings", text + stand_in, weak=bool(near or stand_in))]
 
 
 def training_grounds(trainings: Analysis | None) -> list[Ground]:

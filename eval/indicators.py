@@ -1,12 +1,13 @@
 """What can be counted in conversations without any judge: indicators, never scores.
 
-Reads `indicators.yaml` of the domain pack, where it has one; gives `analysis.json` its part. Counts
-of reflections, questions, advice and validation describe a style. They correlate with people's
-ratings of empathy at about 0.1 to 0.25, and one sentence written for the purpose changes them.
+Reads `indicators.yaml` of the domain pack, where it has one; gives `analysis.json` its part. One
+more, the mismatch of replies, is not counted but told by embeddings (`eval/mismatch.py`). Counts of
+reflections, questions, advice and validation describe a style. They correlate with people's ratings
+of empathy at about 0.1 to 0.25, and one sentence written for the purpose changes them.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ MEANING = {
     "talk_ratio": "share of all words that are the counselor's",
     "self_repetition": "share of the counselor's three-word runs that it said before",
 }
+MISMATCH = "share of other clients' turns that a reply fits at least as well as its own"
+"""By sentence embeddings (`eval.mismatch`), where there are some."""
 
 
 @dataclass(frozen=True)
@@ -117,23 +120,37 @@ def repetition(replies: Iterable[str]) -> float:
 
 
 def indicators(
-    material: Material, variants: Iterable[str], domain: Domain, alpha: float
+    material: Material,
+    variants: Iterable[str],
+    domain: Domain,
+    alpha: float,
+    embedded: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """By variant and indicator n, mean, sd, median and limits; one number per scenario first."""
+    """By variant and indicator n, mean, sd, median and limits; one number per scenario first.
+
+    `embedded` is what `eval.embeddings.embeddings_of` found; what it lacks is in `unmeasured`.
+    """
     counter = counter_of(domain)
+    measured: bool = embedded["measured"]
+    meanings = {name: MEANING[name] for name in counter.names}
+    meanings |= {"mismatch": MISMATCH} if measured else {}
     found: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in variants}
     for one in material.conversations:
         if not failure_of(one):
             cell = found[variant_of(one)].setdefault(scenario_of(one), [])
-            cell.append(counter.of(one.messages))
+            counts = counter.of(one.messages)
+            if measured:
+                counts["mismatch"] = embedded["mismatch"].get(one.id, math.nan)
+            cell.append(counts)
     return {
-        "names": {name: MEANING[name] for name in counter.names},
+        "names": meanings,
+        "unmeasured": {} if measured else {"mismatch": embedded["why"]},
         "variants": {
             variant: {
                 name: summary(
                     means([one[name] for one in cell] for cell in by_scenario.values()), alpha
                 )._asdict()
-                for name in counter.names
+                for name in meanings
             }
             for variant, by_scenario in found.items()
         },

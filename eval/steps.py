@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.analysis import analyse
+from eval.embeddings import embed_run
 from eval.exports import write_exports
 from eval.judging import judge_all, rubrics_of
 from eval.overlap import training_files
@@ -14,7 +15,9 @@ from eval.probes import probe_run
 from eval.report import write_report
 from eval.safety.stage import safety
 from eval.simulate import simulate
+from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
+from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.records import Judgment
@@ -26,6 +29,13 @@ from hybridtune.weights import model_digest
 
 JUDGE = ("hybridtune/judge.py", "hybridtune/checklist.py")
 TWINS = "eval/twins.py"
+EMBEDDING = (
+    "eval/embeddings.py",
+    "eval/mismatch.py",
+    "eval/nearness.py",
+    "hybridtune/embedding",
+    "hybridtune/scripted/embedding.py",
+)
 SIMULATING = (
     "eval/simulate.py",
     "eval/disclosure.py",
@@ -44,6 +54,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
     judging, asked = run.experiment.evaluation.judging, run.experiment.evaluation.safety
     return [
         conversations(run, domain),
+        *([embeddings(run, domain)] if run.experiment.roles.embedder else []),
         judgments(run, domain),
         *([comparisons(run, domain)] if judging.pairwise else []),
         *([probes(run, domain)] if judging.probes else []),
@@ -88,6 +99,28 @@ def conversations(run: Run, domain: Domain) -> Step:
             run.eval / name for name in ("scenarios.jsonl", "overlap.json", "conversations.jsonl")
         ),
         lambda reporter: asyncio.run(work(reporter)),
+    )
+
+
+def embeddings(run: Run, domain: Domain) -> Step:
+    """Training data and replies as an embedding model sees them."""
+
+    async def work(reporter: Reporter) -> None:
+        async with open_embedder(run, domain, stage="eval", reporter=reporter) as embedder:
+            await embed_run(run, embedder)
+
+    inputs = [run.eval / "scenarios.jsonl", run.eval / "conversations.jsonl", *training_files(run)]
+    return Step(
+        "eval:embeddings",
+        "eval",
+        lambda: fingerprint(
+            {**part(run.experiment), "embedder": role_part(run.experiment, EMBEDDER)},
+            inputs,
+            [*EMBEDDING, *CALLING],
+        ),
+        (run.eval / "embeddings.json",),
+        lambda reporter: asyncio.run(work(reporter)),
+        (EMBEDDER,),
     )
 
 
@@ -168,6 +201,7 @@ def report(run: Run, domain: Domain) -> Step:
     names = ("scenarios", "conversations", "judgments")
     optional = (
         "overlap.json",
+        "embeddings.json",
         "comparisons.jsonl",
         "probes.json",
         "audit.json",

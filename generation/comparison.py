@@ -10,19 +10,34 @@ import numpy as np
 
 from generation.measures import bins, distances, distinct, histogram, summary, token_count
 from generation.sample import MEASURES, SAMPLE, Side, read_side
+from generation.sentences import Sentences
 from generation.topics import topics
-from generation.vectors import Array, Vectors, from_centre, nearest, vectors, vendi
+from generation.vectors import (
+    Array,
+    Vectors,
+    by_sentences,
+    cosines_of,
+    from_centre,
+    nearest,
+    vectors,
+    vendi,
+)
 from hybridtune.runs import Run
 from hybridtune.seeds import derive
 
+BY_WORDS = "TF-IDF; for topics, truncated SVD of it (LSA)"
+BY_SENTENCES = "sentence embeddings; for topics, truncated SVD of them less their mean"
 MOST_TOKENS = 200_000
 MOST_SPREAD, RESAMPLES = 300, 100
 NORMAL = 1.96
 """Standard errors that a 95 % interval reaches to each side."""
 
 
-def compare(run: Run) -> dict[str, Any]:
-    """All that the report says of the two sides; the same files and seed give the same content."""
+def compare(run: Run, sentences: Sentences | None = None) -> dict[str, Any]:
+    """All that the report says of the two sides; the same files and seed give the same content.
+
+    Likeness, spread and topics are by a model's vectors where there are some, else by words.
+    """
     seed = run.experiment.seed
     sides = {
         "synthetic": read_side(run.generation / "synthetic.jsonl", "synthetic", seed),
@@ -33,7 +48,7 @@ def compare(run: Run) -> dict[str, Any]:
         "sample": {"at_most": SAMPLE, **{name: len(side.sample) for name, side in sides.items()}},
         "lengths": {measure: lengths(sides, measure) for measure in MEASURES},
         "distinct": distinct_n(sides),
-        **by_words(sides, derive(seed, "generation", "report", "vectors")),
+        **by_vectors(sides, derive(seed, "generation", "report", "vectors"), sentences),
     }
 
 
@@ -64,14 +79,15 @@ def distinct_n(sides: dict[str, Side]) -> dict[str, Any]:
     }
 
 
-def by_words(sides: dict[str, Side], seed: int) -> dict[str, Any]:
+def by_vectors(sides: dict[str, Side], seed: int, sentences: Sentences | None) -> dict[str, Any]:
     """Likeness, spread and topics of the samples, in one space for both sides."""
     synthetic, real = sides["synthetic"].sample, sides["real"].sample
     found = vectors([synthetic, real], seed) if len(synthetic) + len(real) > 2 else None
     if found is None:
         return {"embedding": None, "likeness": None, "spread": None, "map": None}
-    # A session of no term at all has no place, and would count as unlike everything.
-    placed = np.diff(found.weights.indptr) > 0
+    if sentences is not None:
+        found = by_sentences(found, sentences.rows, seed)
+    placed = found.placed
     is_real = np.arange(len(placed)) >= len(synthetic)
     groups = {
         "synthetic": np.flatnonzero(placed & ~is_real),
@@ -79,11 +95,12 @@ def by_words(sides: dict[str, Side], seed: int) -> dict[str, Any]:
     }
     return {
         "embedding": {
-            "kind": "TF-IDF; for topics, truncated SVD of it (LSA)",
+            "kind": BY_SENTENCES if sentences else BY_WORDS,
+            "model": sentences.model if sentences else None,
             "fitted_on": len(found.fitted),
             "terms": len(found.terms),
             "dimensions": found.places.shape[1],
-            "without_terms": int((~placed).sum()),
+            "without_vector": int((~placed).sum()),
         },
         "likeness": likeness(found, groups),
         "spread": spread(found, groups, seed),
@@ -98,11 +115,11 @@ def even(groups: dict[str, Any], most: int = SAMPLE) -> dict[str, Any]:
 
 
 def likeness(found: Vectors, groups: dict[str, Any]) -> dict[str, Any]:
-    """Cosines (TF-IDF) of nearest neighbours, at equal sizes: more sessions have nearer ones."""
-    rows = {name: found.weights[group] for name, group in even(groups).items()}
+    """Cosines of nearest neighbours, at equal sizes: more sessions have nearer ones."""
+    rows = {name: found.compared[group] for name, group in even(groups).items()}
     entry: dict[str, Any] = {"within_all_synthetic": None}
     if len(groups["synthetic"]) > 1:
-        entry["within_all_synthetic"] = cosines(nearest(found.weights[groups["synthetic"]]))
+        entry["within_all_synthetic"] = cosines(nearest(found.compared[groups["synthetic"]]))
     for name, each in rows.items():
         entry[f"within_{name}"] = cosines(nearest(each)) if each.shape[0] > 1 else None
     both = all(each.shape[0] for each in rows.values())
@@ -134,8 +151,8 @@ def spread(found: Vectors, groups: dict[str, Any], seed: int) -> dict[str, Any]:
         if n < 2:
             entry[name] = None
             continue
-        rows = found.weights[group]
-        all_cosines = (rows @ rows.T).toarray()
+        rows = found.compared[group]
+        all_cosines = cosines_of(rows, rows)
         drawn = np.random.default_rng([seed, number])
         counts = drawn.multinomial(n, np.full(n, 1 / n), RESAMPLES)
         entry[name] = {"n": n}

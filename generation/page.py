@@ -22,6 +22,7 @@ import hybridtune
 from generation.card import dataset_card
 from generation.comparison import compare
 from generation.cost import estimate, timing
+from generation.sentences import Sentences
 from hybridtune.domain import Domain
 from hybridtune.records import Session, atomic_write, iter_jsonl, read_json, write_json
 from hybridtune.runs import Run
@@ -35,13 +36,18 @@ CAPTIONS = {
     "lengths": "Lengths of synthetic (solid) and real (dashed) sessions, in common bins.",
     "reasons": "What became of the drafts, by reason.",
     "scores": "Ranking scores by dimension: areas are shares of drafts, lines are means.",
-    "likeness": "How near the nearest session is: 1 is the same words in the same shares.",
-    "topics": "Topic map: sessions on two axes of their words; numbers as in the table.",
+    "likeness": "How near the nearest session is: 1 is the same.",
+    "topics": "Topic map: sessions on the two axes that part them most; numbers as in the table.",
 }
 
 
-def write_report(run: Run, domain: Domain) -> dict[str, Any]:
+def write_report(run: Run, domain: Domain, sentences: Sentences | None = None) -> dict[str, Any]:
     """Complete `report.json` and write page and card beside it; returns the report.
+
+    Args:
+        run: with the generation's part of the report.
+        domain: its pack.
+        sentences: the sampled sessions' vectors, where an embedding model has told them.
 
     Raises:
         DataError: the generation has not written its part, or a file is damaged.
@@ -52,7 +58,7 @@ def write_report(run: Run, domain: Domain) -> dict[str, Any]:
     folder = run.generation
     report: dict[str, Any] = read_json(folder / "report.json")
     report["cost"] = estimate(run, report["tokens"])
-    report["against_real"] = compare(run)
+    report["against_real"] = compare(run, sentences)
     write_json(folder / "report.json", report)
     write_json(folder / "timing.json", timing(run))
     page = (

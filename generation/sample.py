@@ -31,6 +31,7 @@ class Side:
         sessions: how many the file holds.
         lengths: measure -> length -> how often, over all of the file.
         sample: some of the sessions, in random order.
+        texts: what is said in each of them, where it was asked for.
     """
 
     sessions: int = 0
@@ -38,9 +39,12 @@ class Side:
         default_factory=lambda: {name: Counter() for name in MEASURES}
     )
     sample: list[Turns] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
-def read_side(path: Path, name: str, seed: int, size: int = SAMPLE) -> Side:
+def read_side(
+    path: Path, name: str, seed: int, size: int = SAMPLE, *, with_texts: bool = False
+) -> Side:
     """Measure a file of sessions; one that is not there is an empty side.
 
     Raises:
@@ -55,13 +59,22 @@ def read_side(path: Path, name: str, seed: int, size: int = SAMPLE) -> Side:
             place = drawn.randrange(side.sessions + 1)
         if place < size:
             side.sample[place : place + 1] = [turns]
+            side.texts[place : place + 1] = [text_of(session)] if with_texts else []
         side.sessions += 1
         words = [len(turn) for turn in turns]
         side.lengths["exchanges_per_session"][exchanges(session.messages)] += 1
         side.lengths["words_per_session"][sum(words)] += 1
         side.lengths["words_per_turn"].update(words)
-    drawn.shuffle(side.sample)
+    order = list(range(len(side.sample)))
+    drawn.shuffle(order)
+    side.sample = [side.sample[place] for place in order]
+    side.texts = [side.texts[place] for place in order] if with_texts else []
     return side
+
+
+def text_of(session: Session) -> str:
+    """What the two say, a line each turn."""
+    return "\n".join(each.content for each in session.messages if each.role != "system")
 
 
 def turns_of(session: Session) -> Turns:

@@ -1,15 +1,21 @@
 """The generation stage's steps: the sessions, and the report that compares them with real ones."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from generation.stage import CODE, generate
+from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
+from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
 from hybridtune.scenarios import scenarios_path
 from hybridtune.serving.models import open_models
 from hybridtune.steps import Step, part, role_part
+
+if TYPE_CHECKING:
+    from generation.sentences import Sentences
 
 
 def steps(run: Run, domain: Domain) -> list[Step]:
@@ -51,15 +57,19 @@ def report(run: Run, domain: Domain) -> Step:
     folder = run.generation
     server = run.experiment.server_of("teacher").model_dump(mode="json")
     configuration = part(run.experiment, "generation") | {"prices": server.get("prices")}
+    embeds = run.experiment.roles.embedder is not None
+    if embeds:
+        configuration |= {"embedder": role_part(run.experiment, EMBEDDER)}
     inputs = [folder / "synthetic.jsonl", run.corpus / "real.jsonl"]
-    code = ("generation", "hybridtune/drawing.py", "hybridtune/templates")
+    code = ("generation", "hybridtune/drawing.py", "hybridtune/templates", "hybridtune/embedding")
 
     def work(reporter: Reporter) -> None:
         # It loads scipy, which who only asks for the plan should not wait for.
         from generation.page import write_report  # noqa: PLC0415
 
+        sentences = asyncio.run(embedded(run, domain, reporter)) if embeds else None
         with reporter.task("report of the synthetic sessions"):
-            write_report(run, domain)
+            write_report(run, domain, sentences)
 
     return Step(
         "generation:report",
@@ -67,4 +77,13 @@ def report(run: Run, domain: Domain) -> Step:
         lambda: fingerprint(configuration, inputs, code, domain=domain.digest),
         (folder / "report.html", folder / "DATASET_CARD.md"),
         work,
+        (EMBEDDER,) if embeds else (),
     )
+
+
+async def embedded(run: Run, domain: Domain, reporter: Reporter) -> "Sentences":
+    """The vectors of the sessions that the report samples, the embedder's server running."""
+    from generation.sentences import embed_samples  # noqa: PLC0415 - brings scipy, as above
+
+    async with open_embedder(run, domain, stage="generation", reporter=reporter) as embedder:
+        return await embed_samples(run, embedder)

@@ -1,8 +1,10 @@
 """Sessions as vectors of what words they use, and what vectors tell: likeness and spread.
 
-Nothing is downloaded: a session is its words by TF-IDF (Salton and Buckley 1988, with 1 + log of
-the count), brought down to a few dimensions by latent semantic analysis (Deerwester et al. 1990).
-That sees which words go together, and not what they mean: a paraphrase in other words is far away.
+Without an embedding model a session is its words by TF-IDF (Salton and Buckley 1988, with 1 + log
+of the count), brought down to a few dimensions by latent semantic analysis (Deerwester et al.
+1990). That sees which words go together, and not what they mean: a paraphrase in other words is far
+away. Where a model has embedded the sessions, they are compared and placed by its vectors, and
+words only name the topics.
 
 Words, weights and dimensions come from equal numbers of each side: else the larger side would
 decide what counts as a difference, and the smaller one would look as if it had none.
@@ -10,8 +12,9 @@ decide what counts as a difference, and the smaller one would look as if it had 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ from generation.sample import Turns
 
 DIMENSIONS = 50
 MOST_TERMS = 20_000
+ALIKE = 1e-6
+"""Vectors that are all nearer to their mean than this lie at one place."""
 DENSE = 300
 """A matrix with a side no longer than this is decomposed whole."""
 
@@ -35,14 +40,23 @@ class Vectors:
     Attributes:
         terms: the words that count, in the order of the columns.
         weights: TF-IDF, a row for each session, of length 1 or, without any term, 0.
-        places: LSA, likewise.
+        compared: the rows that cosines are taken of: the weights, or a model's vectors.
+        places: where sessions lie, in a few dimensions: LSA of what is compared, likewise.
         fitted: the rows that decided on words, weights and dimensions.
     """
 
     terms: tuple[str, ...]
     weights: csr_array
+    compared: csr_array | Array
     places: Array
     fitted: NDArray[np.int64]
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """The rows that have a direction: of no term, a session would be unlike everything."""
+        if isinstance(self.compared, csr_array):
+            return np.diff(self.compared.indptr) > 0
+        return np.asarray(self.compared.any(axis=1))
 
 
 def vectors(sides: Sequence[Sequence[Turns]], seed: int) -> Vectors | None:
@@ -61,7 +75,19 @@ def vectors(sides: Sequence[Sequence[Turns]], seed: int) -> Vectors | None:
         for place in range(min(most, len(side)))
     ])  # fmt: skip
     weights = tfidf([count for side in counts for count in side], terms, fitted)
-    return Vectors(terms, weights, lsa(weights, fitted, seed), fitted)
+    return Vectors(terms, weights, weights, lsa(weights, fitted, seed), fitted)
+
+
+def by_sentences(found: Vectors, rows: Array, seed: int) -> Vectors:
+    """The same sessions, compared and placed by a model's vectors.
+
+    All sentences of a language lean in one direction, which tells nothing apart: places are of the
+    vectors less the fitted ones' mean.
+    """
+    apart = rows - rows[found.fitted].mean(axis=0)
+    alike = np.linalg.norm(apart[found.fitted], axis=1).max() < ALIKE
+    places = np.zeros((len(rows), 1)) if alike else lsa(apart, found.fitted, seed)
+    return replace(found, compared=rows, places=places)
 
 
 def chosen_terms(sides: Sequence[Sequence[Counter[str]]]) -> tuple[str, ...]:
@@ -106,13 +132,16 @@ def tfidf(
 
 
 def lsa(
-    weights: csr_array, fitted: NDArray[np.int64], seed: int, dimensions: int = DIMENSIONS
+    weights: csr_array | Array,
+    fitted: NDArray[np.int64],
+    seed: int,
+    dimensions: int = DIMENSIONS,
 ) -> Array:
     """All rows in the space of the fitted rows' largest singular values, of length 1 (or 0)."""
     matrix = weights[fitted]
     smaller = min(matrix.shape)
     if smaller <= max(DENSE, dimensions):
-        _, values, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
+        _, values, right = np.linalg.svd(dense(matrix), full_matrices=False)
     else:
         start = np.random.default_rng(seed).standard_normal(smaller)
         _, values, right = svds(matrix, k=dimensions, v0=start)
@@ -129,12 +158,25 @@ def unit(rows: Array) -> Array:
     return made
 
 
-def nearest(one: csr_array, other: csr_array | None = None, at_once: int = 256) -> Array:
+def dense(matrix: Any) -> Array:
+    """A matrix with all its zeros, sparse or not."""
+    made: Array = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    return made
+
+
+def cosines_of(one: csr_array | Array, other: csr_array | Array) -> Array:
+    """Of every row of the one with every row of the other."""
+    return dense(one @ other.T)
+
+
+def nearest(
+    one: csr_array | Array, other: csr_array | Array | None = None, at_once: int = 256
+) -> Array:
     """The cosine of each row's nearest neighbour: among the other side, or its own but itself."""
     found = []
-    others = (one if other is None else other).T.tocsr()
+    others = one if other is None else other
     for start in range(0, one.shape[0], at_once):
-        part = (one[start : start + at_once] @ others).toarray()
+        part = cosines_of(one[start : start + at_once], others)
         if other is None:
             rows = np.arange(part.shape[0])
             part[rows, start + rows] = -1.0

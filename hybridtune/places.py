@@ -43,7 +43,7 @@ def check_models(
     for role in roles:
         server = experiment.server_of(role)
         if isinstance(server, ManagedServer) and server.model:
-            name = experiment.role(role).server
+            name = experiment.answering(role).server
             models[f"servers.{name}.model"] = server.model
     for where, model in models.items():
         if not Path(model).is_dir() and is_folder_name(model, homes):

@@ -1,7 +1,8 @@
 """The run folder: where every stage finds its inputs and leaves its outputs.
 
-`runs/<name>/` holds experiment.json, manifest.json, calls.sqlite, and the folders corpus/,
-generation/, variants/, eval/ and logs/. One process works in a run folder at a time.
+`runs/<name>/` holds experiment.json, manifest.json, calls.sqlite, vectors.sqlite (where texts are
+embedded), and the folders corpus/, generation/, variants/, eval/ and logs/. One process works in a
+run folder at a time.
 """
 
 import fcntl
@@ -30,6 +31,11 @@ class Run:
     def calls(self) -> Path:
         """The request cache."""
         return self.path / "calls.sqlite"
+
+    @property
+    def vectors(self) -> Path:
+        """The cache of vectors, where there is an embedder."""
+        return self.path / "vectors.sqlite"
 
     @property
     def corpus(self) -> Path:

@@ -76,5 +76,5 @@ def role_part(experiment: Experiment, name: str) -> dict[str, Any]:
     server = experiment.server_of(name).model_dump(
         mode="json", exclude={"limits", "start_timeout_s", "port", "prices", "replicas"}
     )
-    role = experiment.role(name).model_dump(mode="json", exclude={"prices"})
+    role = experiment.answering(name).model_dump(mode="json", exclude={"prices", "batch_size"})
     return {**role, "at": server}

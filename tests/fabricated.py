@@ -1,10 +1,12 @@
 """A small fabricated eval folder for the tests of the analysis, the table and the report."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hybridtune.config import Experiment
+from hybridtune.config.servers import EmbedderSettings
 from hybridtune.domain import Domain, load_domain
 from hybridtune.records import Evidence, Judgment, Message, Scenario, Session, write_jsonl
 from hybridtune.runs import Run
@@ -59,6 +61,13 @@ def make_experiment(server: str = "scripted", **evaluation: Any) -> Experiment:
             "evaluation": {"resamples": 400, **evaluation},
         }
     )
+
+
+def with_embedder(run: Run, server: str = "scripted", **settings: Any) -> Run:
+    """The same run with an embedder."""
+    embedder = EmbedderSettings(server=server, **settings)
+    roles = run.experiment.roles.model_copy(update={"embedder": embedder})
+    return replace(run, experiment=run.experiment.model_copy(update={"roles": roles}))
 
 
 def make_run(

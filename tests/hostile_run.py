@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fabricated import RUBRIC, make_run
+import numpy as np
+from fabricated import RUBRIC, make_run, with_embedder
 
 from eval.judge_quality import conversations_digest
+from eval.nearness import Named, Played, Sessions, nearness
 from eval.pairwise import Pair
 from eval.safety.gate import weights_of
 from eval.safety.rates import comparison, rates_of
@@ -55,6 +57,7 @@ def make_hostile_run(path: Path, domain: Domain, scenarios: int = 6) -> Run:
     """A whole eval folder: pairs, probes, safety and trainings too."""
     judging = {"pairwise": True}
     run = make_run(path, scenarios=scenarios, server="remote", resamples=200, judging=judging)
+    run = with_embedder(run)
     ids = {one.id: f"{one.id} {attack('scenario id')}" for one in scenarios_of(run)}
     write_jsonl(run.eval / "scenarios.jsonl", [hostile(one, ids) for one in scenarios_of(run)])
     sessions = read_jsonl(run.eval / "conversations.jsonl", Session)
@@ -144,7 +147,33 @@ def write_surroundings(run: Run, domain: Domain) -> None:
     )
     for number, name in enumerate(run.experiment.trained_variants(), start=1):
         write_json(run.variant(name) / "training.json", training_record(number))
+    write_embeddings(run)
     write_safety(run, domain)
+
+
+def write_embeddings(run: Run) -> None:
+    """Every scenario has its copy in the training data of `real`."""
+    ids = [one.id for one in scenarios_of(run)]
+    rows = np.eye(len(ids))
+    copies = Named([f"{place} {attack('trained session')}" for place in range(len(ids))], rows)
+    found = nearness(
+        Named(ids, rows),
+        Played(rows, ids),
+        {"real": Sessions(len(ids), copies, copies)},
+        0.9,
+        np.random.default_rng(0),
+    )
+    write_json(
+        run.eval / "embeddings.json",
+        {
+            "sha256": conversations_digest(run),
+            "model": {"kind": "attached", "name": attack("embedder model")},
+            "dimensions": len(ids),
+            "counts": {"texts": 2 * len(ids), "in_parts": 1, "halved": 0},
+            "nearness": found,
+            "mismatch": {},
+        },
+    )
 
 
 def training_record(number: int, **changes: Any) -> dict[str, Any]:

@@ -229,6 +229,14 @@ def test_run_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_run(Path("runs/demo")) == Path("runs/demo")
 
 
+def test_the_plan_counts_what_is_embedded() -> None:
+    demo = load_experiment(Path(DEMO), ["roles.embedder.server=scripted"])
+    (load,) = [one for one in loads(demo, scenarios=5) if one.role == "embedder"]
+    turns = 5 * 3 * 6
+    assert load.calls == -(-(5 + 3 * 24 + 3 * turns) // 32)
+    assert load.completion_tokens == 0
+
+
 def test_the_plan_counts_calls() -> None:
     demo = load_experiment(
         Path(DEMO), ["generation.sessions=10", "evaluation.max_exchanges=3", "evaluation.repeats=2"]

@@ -217,6 +217,46 @@ def test_overrides_that_do_not_fit(tmp_path: Path, override: str, words: str) ->
     assert words in complaint(write(tmp_path, GOOD), override)
 
 
+ENCODER = """\
+  encoder: {kind: managed, model: some/encoder}
+roles:
+  embedder: {server: encoder, batch_size: 8}
+"""
+
+
+def test_the_embedder_is_off_until_it_is_named(tmp_path: Path) -> None:
+    experiment = load_experiment(write(tmp_path, GOOD))
+    assert experiment.roles.embedder is None
+    assert experiment.all_roles() == ["teacher", "patient", "counselor", "judge"]
+    experiment = load_experiment(write(tmp_path, GOOD.replace("roles:\n", ENCODER)))
+    assert experiment.all_roles()[-1] == "embedder"
+    server = experiment.server_of("embedder")
+    assert server.kind == "managed"
+    assert server.model == "some/encoder"
+    assert experiment.answering("embedder").server == "encoder"
+
+
+def test_an_embedder_has_a_server_that_does_not_write(tmp_path: Path) -> None:
+    text = GOOD.replace("roles:\n", ENCODER)
+    line = line_of(text, "batch_size")
+    told = complaint(write(tmp_path, text.replace("server: encoder", "server: vllm")))
+    assert f"trial.yaml:{line}: roles.embedder.server: server 'vllm' also answers for" in told
+    assert "roles.counselor" in told
+    told = complaint(write(tmp_path, text.replace("server: encoder", "server: absent")))
+    assert "roles.embedder.server: no server 'absent'" in told
+    told = complaint(write(tmp_path, text.replace("batch_size", "batchsize")))
+    assert "did you mean 'batch_size'?" in told
+    told = complaint(write(tmp_path, text), "roles.embedder.near_duplicate=1.5")
+    assert "less than or equal to 1" in told
+    told = complaint(write(tmp_path, text), "roles.embedder.sampling.temperature=0")
+    assert "unknown key 'roles.embedder.sampling'" in told
+    # Who writes and who embeds may be one endpoint that is not ours, or both scripted.
+    load_experiment(write(tmp_path, text), ["roles.embedder.server=scripted"])
+    attached = "{kind: attached, base_url: 'http://127.0.0.1:1/v1'}"
+    path = write(tmp_path, text.replace("{kind: managed, model: some/encoder}", attached))
+    load_experiment(path, ["roles.judge.server=encoder"])
+
+
 def test_extends(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     write(tmp_path, GOOD)

@@ -44,9 +44,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SUFFIXES = (".md", ".py", ".sh", ".yaml", ".toml", ".jinja", ".json", ".jsonl", ".html", ".sqlite")
 # What no checkout holds: made by a run or an installation, or standing for the reader's own.
 PRODUCED = (
-    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", ".lock", "logs/*",
-    "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*", "generation/rows.sqlite",
-    "generation/report.html", "generation/DATASET_CARD.md", "report.html",
+    "runs/*", "experiment.json", "manifest.json", "calls.sqlite*", "vectors.sqlite", ".lock",
+    "logs/*", "corpus/*.json*", "corpus/DATA_CARD.md", "generation/*.json*",
+    "generation/rows.sqlite", "generation/report.html", "generation/DATASET_CARD.md", "report.html",
     "variants/*", "eval/*.json*", "eval/report.html", "eval/results.csv", "eval/table.tex",
     "eval/figures/", "replay/*.json*", "scenarios.jsonl", "mine.csv", "talks.jsonl",
     "evaluation.json", "adapter/", "checkpoints/", "adapter_config.json", "dataset.jsonl",
@@ -55,6 +55,8 @@ PRODUCED = (
     "judgments.jsonl", "calibration*", "ESConv.json", "probes.yaml", "masking.yaml",
     "indicators.yaml",
 )  # fmt: skip
+# Documents beside the README whose YAML is part of an experiment.
+EXAMPLES = ("configuration", "embeddings")
 # Folders whose files are named without them where it is plain what is meant.
 SHORTENED = ("domains/therapy", "configs/accelerate", "scripts")
 # Words with a slash that are no paths.
@@ -239,7 +241,7 @@ def test_shipped_experiments_load(path: Path) -> None:
 
 
 def yaml_examples() -> list[tuple[str, str]]:
-    documents = (ROOT / "README.md", ROOT / "docs/configuration.md")
+    documents = [ROOT / "README.md", *(ROOT / f"docs/{name}.md" for name in EXAMPLES)]
     return [(by_name(path), body) for path in documents for body in fenced(path, "yaml")]
 
 

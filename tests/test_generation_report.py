@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from fabricated import with_embedder
 from fake_teacher import FakeTeacher, bicycles, generated, run_of
 from rich.console import Console
 from scipy import stats
@@ -20,10 +21,12 @@ from generation.comparison import compare
 from generation.measures import bins, cut, distances, distinct, histogram, quantile, summary
 from generation.page import write_report
 from generation.sample import read_side
+from generation.sentences import embed_samples
 from generation.steps import steps
 from generation.summary import lines, render_summary
-from generation.topics import clusters, plane
+from generation.topics import clusters, plane, topics
 from generation.vectors import (
+    by_sentences,
     chosen_terms,
     from_centre,
     lsa,
@@ -36,8 +39,9 @@ from generation.vectors import (
 from hybridtune.cli.plan import Load, cost, loads_table
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain, load_domain
+from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import Manifest
-from hybridtune.progress import Reporter
+from hybridtune.progress import Reporter, silent
 from hybridtune.records import Message, Persona, Session, read_json, read_jsonl, write_jsonl
 from hybridtune.runs import Run
 from hybridtune.scripted.answer import answer
@@ -279,6 +283,65 @@ def test_the_report_compares_equal_numbers(finished: tuple[Run, Domain, dict[str
     assert found["likeness"]["synthetic_to_real"]["mean"] == 0
     assert report["scores"] == {"use": {"9": 24}}
     assert compare(run) == found
+
+
+async def test_with_an_embedder_the_report_compares_its_vectors(
+    finished: tuple[Run, Domain, dict[str, Any]],
+) -> None:
+    run, pack, by_words = finished
+    async with open_embedder(
+        with_embedder(run, "fake", max_words=40), pack, stage="generation", reporter=silent()
+    ) as embedder:
+        sentences = await embed_samples(run, embedder)
+    assert len(sentences.rows) == 24 + 15
+    found = write_report(run, pack, sentences)["against_real"]
+    told = found["embedding"]
+    assert told["model"]["kind"] == "scripted"
+    assert told["model"]["dimensions"] == 512
+    assert told["model"]["counts"]["in_parts"] > 0
+    assert told["kind"].startswith("sentence embeddings")
+    assert by_words["against_real"]["embedding"]["model"] is None
+    synthetic, real = sentences.rows[:24], sentences.rows[24:]
+    across = (synthetic[:15] @ real.T).max(axis=1).mean()
+    within = (real @ real.T - 2 * np.eye(15)).max(axis=1).mean()
+    assert found["likeness"]["synthetic_to_real"]["mean"] == pytest.approx(across, abs=1e-4)
+    assert found["likeness"]["within_real"]["mean"] == pytest.approx(within, abs=1e-4)
+    assert found["spread"]["real"]["vendi"]["value"] == pytest.approx(
+        vendi(real @ real.T), abs=1e-3
+    )
+    for side, count in (("real", 15), ("synthetic", 24)):
+        assert sum(topic[side] for topic in found["map"]["topics"]) == count
+    assert found["lengths"] == by_words["against_real"]["lengths"]
+    assert found["distinct"] == by_words["against_real"]["distinct"]
+    page = (run.generation / "report.html").read_text()
+    assert "scripted: a stand-in that sees letters, not meaning" in page
+    assert "by sentence embeddings" in page
+    assert "not measured: no embedder configured" not in page
+    write_report(run, pack)
+    page = (run.generation / "report.html").read_text()
+    assert "not measured: no embedder configured" in page
+
+
+def test_the_step_embeds_where_an_embedder_is_configured(
+    finished: tuple[Run, Domain, dict[str, Any]],
+) -> None:
+    run, pack, _ = finished
+    (before,) = [one for one in steps(run, pack) if one.name == "generation:report"]
+    (step,) = [one for one in steps(with_embedder(run, "fake"), pack) if one.name == before.name]
+    assert step.fingerprint() != before.fingerprint()
+    step.run(silent())
+    report = read_json(run.generation / "report.json")
+    assert report["against_real"]["embedding"]["model"]["name"] == "scripted"
+    assert run.vectors.is_file()
+
+
+def test_vectors_that_are_all_alike_make_one_topic() -> None:
+    found = vectors([[(("a", "b"),), (("a", "c"),)], [(("b", "c"),), (("c", "a"),)]], 1)
+    assert found is not None
+    alike = by_sentences(found, np.full((4, 3), 3**-0.5), 1)
+    told = topics(alike, np.array([False, False, True, True]), 1)
+    assert [topic["real"] for topic in told["topics"]] == [2]
+    assert alike.placed.all()
 
 
 def test_the_report_can_be_written_again_with_the_same_bytes(

@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 from fake_server import fake_server
 
-from hybridtune.cli.preflight import check_servers, preflight, roles_called
+from hybridtune.cli.preflight import (
+    check_servers,
+    preflight,
+    preflight_of_teacher,
+    roles_called,
+)
 from hybridtune.cli.reproduce import reproduce
 from hybridtune.cli.serve import serve
 from hybridtune.cli.status import status
+from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment, load_experiment
 from hybridtune.domain import load_domain
 from hybridtune.errors import ConfigError, InputError, ServerError
@@ -120,6 +126,30 @@ def test_only_servers_of_steps_that_run_are_looked_at(tmp_path: Path) -> None:
     assert roles_called(steps, Manifest(tmp_path / "new"))[0] == "teacher"
 
 
+def test_an_embedder_is_looked_at_like_the_other_roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMBED_KEY", raising=False)
+    endpoint = (f"roles.embedder.base_url={NOBODY}", "roles.embedder.api_key_env=EMBED_KEY")
+    experiment, domain = demo(*endpoint), load_domain("therapy")
+    for check in (preflight, preflight_of_teacher):
+        with pytest.raises(InputError, match=r"roles\.embedder\.api_key_env: .*EMBED_KEY is not"):
+            check(experiment, domain)
+    monkeypatch.setenv("EMBED_KEY", "x")
+    with pytest.raises(ServerError, match=r"roles\.embedder: .* cannot be reached"):
+        check_servers(experiment, ["embedder"])
+    server = "servers.encoder={kind: managed, model: ./absent}"
+    absent = demo(server, "roles.embedder.server=encoder")
+    with pytest.raises(ConfigError, match=r"servers\.encoder\.model: \./absent"):
+        preflight(absent, domain)
+
+
+def test_steps_that_embed_name_their_role(tmp_path: Path) -> None:
+    run = Run(tmp_path, demo("roles.embedder.server=scripted"))
+    by_name = {one.name: one.roles for one in steps_of(run, load_domain("therapy"))}
+    assert by_name["generation:report"] == by_name["eval:embeddings"] == ("embedder",)
+    without = steps_of(Run(tmp_path, demo()), load_domain("therapy"))
+    assert all("embedder" not in one.roles for one in without)
+
+
 def run_demo(folder: Path, *overrides: str, dry_run: bool = False) -> None:
     reproduce(
         DEMO, overrides, run=str(folder), start=None, force=False, update=False, dry_run=dry_run
@@ -141,8 +171,10 @@ def test_an_endpoint_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
 async def test_an_endpoint_that_is_there_is_asked_once() -> None:
     async with fake_server() as server:
         experiment = demo(f"roles.judge.base_url={server.url}", "roles.judge.model=m")
-        command = "from hybridtune.cli.preflight import *; import sys; check_servers("
-        command += "Experiment.model_validate_json(sys.argv[1]), ROLES)"
+        command = "from hybridtune.cli.preflight import *; import sys; "
+        command += (
+            "x = Experiment.model_validate_json(sys.argv[1]); check_servers(x, x.all_roles())"
+        )
         await finished(command, experiment.model_dump_json())
     assert len(server.bodies) == 1
 

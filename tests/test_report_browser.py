@@ -29,7 +29,8 @@ FIELDS = (
     "persona", "persona key", "scenario key", "distortion", "theme", "user", "assistant", "ended",
     "failed", "session id", "judge", "judge model", "patient model", "missing", "quote of empathy",
     "pair judge", "pair missing", "manifest", "probed judge", "gate", "check", "meaning",
-    "words", "disclosure", "safety reply", "category", "suite", "safety judge",
+    "words", "disclosure", "safety reply", "category", "suite", "safety judge", "embedder model",
+    "trained session",
 )  # fmt: skip
 # Main text, and what carries meaning beside it.
 TEXT = (

@@ -119,6 +119,18 @@ def test_a_model_without_adapters_is_served_without_lora() -> None:
     assert "--revision" not in line
 
 
+def test_a_model_that_embeds_is_served_by_the_pooling_runner() -> None:
+    served = Served("some/encoder", ("some/encoder",), embeds=True)
+    line = " ".join(vllm_command(served, port=1, options={"enforce-eager": True}))
+    assert "--runner pooling --model" not in line
+    assert "--model some/encoder --served-model-name some/encoder" in line
+    assert "--runner pooling" in line
+    assert "--enforce-eager" in line
+    assert "generation-config" not in line
+    assert "structured-outputs" not in line
+    assert "--runner" not in " ".join(vllm_command(Served("m", ("m",)), port=1, options={}))
+
+
 def test_options_become_flags() -> None:
     options = {
         "enforce_eager": True,

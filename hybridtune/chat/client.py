@@ -8,17 +8,17 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
-from hybridtune.calls import Answer, AnswerCache, Call, call_key, content_of, written
+from hybridtune.calls import AnswerCache, Call, call_key, content_of, written
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.chat.structured import Mode, correction, parse_json, response_format
-from hybridtune.chat.wire import error_text, read_answer, seconds_of
+from hybridtune.chat.wire import error_text, read_completion, seconds_of
 from hybridtune.config.servers import Limits
 from hybridtune.errors import AnswerError, CallError, ServerError
 from hybridtune.records import Message
@@ -33,6 +33,7 @@ LONGEST_PAUSE_S = 60.0
 AVOIDED_S = 5.0
 """A replica that fails at once would otherwise always be the least busy one."""
 LONGEST_RETRY_AFTER_S = 900.0
+Read = TypeVar("Read")
 
 
 @dataclass
@@ -154,7 +155,7 @@ class Client:
         cached = answer is not None
         if answer is None:
             started = time.monotonic()
-            fresh = await self._with_retries(sent.encode())
+            fresh = await self.send("chat/completions", sent.encode(), read_completion)
             call = Call(self.stage, self.role, request.task, model, sent)
             answer = await self.calls.keep(key, fresh, call, time.monotonic() - started)
         return ChatReply(
@@ -191,13 +192,24 @@ class Client:
             body["hybridtune"] = {"task": request.task, "inputs": dict(request.inputs)}
         return body | dict(sorted(sampling.extra.items()))
 
-    async def _with_retries(self, body: bytes) -> Answer:
+    async def send(self, path: str, body: bytes, read: Callable[[str], Read]) -> Read:
+        """Post to a path under the server's address; again, where that may help.
+
+        Args:
+            path: e.g. `chat/completions`.
+            body: JSON.
+            read: makes something of an answer's text; a ValueError says why it cannot.
+
+        Raises:
+            CallError: this request failed for good.
+            ServerError: the server cannot be reached or refuses us.
+        """
         tries = self.endpoint.limits.retries + 1
         before = self.responses
         for attempt in range(tries):
             try:
                 async with self.limiter as sent_at:
-                    answer = await self._post(body)
+                    answer = await self._post(path, body, read)
                 self.limiter.succeed()
                 return answer
             except Complaint as complaint:
@@ -219,13 +231,13 @@ class Client:
         ceiling = min(LONGEST_PAUSE_S, self.backoff_s * 2**attempt)
         return self.jitter.uniform(self.backoff_s / 5, ceiling)
 
-    async def _post(self, body: bytes) -> Answer:
+    async def _post(self, path: str, body: bytes, read: Callable[[str], Read]) -> Read:
         """To the least busy address; one that cannot be reached counts as busy for a while."""
         address = min(self.busy, key=lambda each: self.busy[each])
         self.busy[address] += 1
         busy_s = 0.0
         try:
-            return await self._post_to(f"{address}/chat/completions", body)
+            return await self._post_to(f"{address}/{path}", body, read)
         except Complaint as complaint:
             busy_s = AVOIDED_S if complaint.unreachable else 0.0
             raise
@@ -238,7 +250,7 @@ class Client:
     def _release(self, address: str) -> None:
         self.busy[address] -= 1
 
-    async def _post_to(self, url: str, body: bytes) -> Answer:
+    async def _post_to(self, url: str, body: bytes, read: Callable[[str], Read]) -> Read:
         key = self.endpoint.api_key
         headers = {"Content-Type": "application/json"}
         if key:
@@ -256,9 +268,10 @@ class Client:
             reason = error_text(str(error) or type(error).__name__, key)
             raise Complaint(f"{url}: {reason}", unreachable=True) from None
         if status == 200:
-            answer = read_answer(text)
-            if answer is None:
-                raise Complaint(f"{url}: not a chat completion: {error_text(text, key)}")
+            try:
+                answer = read(text)
+            except ValueError as error:
+                raise Complaint(f"{url}: {error}: {error_text(text, key)}") from None
             self.answered = True
             return answer
         what = f"{url} answered {status}: {error_text(text, key)}"

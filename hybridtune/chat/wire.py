@@ -29,6 +29,18 @@ def read_answer(text: str) -> Answer | None:
         return None
 
 
+def read_completion(text: str) -> Answer:
+    """The part of a chat completion that we keep.
+
+    Raises:
+        ValueError: it is none.
+    """
+    answer = read_answer(text)
+    if answer is None:
+        raise ValueError("not a chat completion")
+    return answer
+
+
 def loaded(text: str) -> Any:
     """A JSON document; the quick parser refuses half a surrogate pair, the other one does not."""
     try:

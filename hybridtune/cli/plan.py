@@ -17,6 +17,7 @@ from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
+from hybridtune.config.experiment import EMBEDDER
 from hybridtune.config.servers import ManagedServer, Prices
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
@@ -89,7 +90,21 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
         Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
         Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
         *judge_loads(experiment, conversations, history),
+        *embedder_loads(experiment, scenarios, turns),
     ]
+
+
+def embedder_loads(experiment: Experiment, scenarios: int, turns: int) -> list[Load]:
+    """Requests of the embedder, where there is one; real sessions are not known yet."""
+    settings = experiment.roles.embedder
+    if settings is None:
+        return []
+    words = experiment.roles.counselor.sampling.max_tokens
+    sessions = 3 * experiment.generation.sessions
+    texts = scenarios + sessions + 3 * turns
+    tokens = texts * min(words, 2 * settings.max_words)
+    calls = -(-texts // settings.batch_size)
+    return [Load(EMBEDDER, calls, tokens, 0, "without real sessions")]
 
 
 def judge_loads(experiment: Experiment, conversations: int, history: int) -> list[Load]:

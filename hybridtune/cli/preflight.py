@@ -11,8 +11,8 @@ from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from eval.twins import read_twists
 from generation.execution import executor_of
-from hybridtune.config import ROLES, Experiment
-from hybridtune.config.experiment import role_key
+from hybridtune.config import Experiment
+from hybridtune.config.experiment import EMBEDDER, role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, InputError
@@ -51,7 +51,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     if experiment.trained_variants():
         launch_file = accelerate_config(experiment.training.accelerate_config)
         check_launch(experiment.training, launch_file)
-    roles = (*ROLES, *experiment.judges()[1:])
+    roles = experiment.all_roles()
     check_models(experiment, roles)
     for role in roles:
         check_role(experiment, role)
@@ -70,8 +70,10 @@ def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
     """
     check_corpus(experiment)
     check_writing(experiment, domain)
-    check_models(experiment, ["teacher"])
-    check_role(experiment, "teacher")
+    roles = ["teacher", *([EMBEDDER] if experiment.roles.embedder else [])]
+    check_models(experiment, roles)
+    for role in roles:
+        check_role(experiment, role)
 
 
 def check_corpus(experiment: Experiment) -> None:
@@ -140,7 +142,7 @@ def check_role(experiment: Experiment, role: str) -> None:
             where=f"{role_key(role)}.api_key_env",
             fix=f"export {key}=...",
         )
-    name = experiment.role(role).server
+    name = experiment.answering(role).server
     if role != "counselor" and isinstance(server, ManagedServer) and server.model is None:
         raise ConfigError(
             f"server {name!r} serves the variants under comparison",
@@ -172,7 +174,7 @@ def check_servers(experiment: Experiment, roles: Iterable[str]) -> None:
     for role in roles:
         server = experiment.server_of(role)
         if isinstance(server, ManagedServer) and server.port:
-            check_port(server.port, f"servers.{experiment.role(role).server}.port")
+            check_port(server.port, f"servers.{experiment.answering(role).server}.port")
         if isinstance(server, AttachedServer):
             attached[role] = server
 

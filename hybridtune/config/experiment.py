@@ -13,6 +13,7 @@ from hybridtune.config.servers import (
     ManagedServer,
     Prices,
     Roles,
+    RoleServer,
     RoleSettings,
     ScriptedServer,
     Server,
@@ -25,6 +26,9 @@ from hybridtune.config.training import (
 )
 
 ROLES = ("teacher", "patient", "counselor", "judge")
+"""The roles that every experiment has; all of them write."""
+EMBEDDER = "embedder"
+"""The role that only some experiments have."""
 PANEL = "judge:"
 """What stands before the name of a judge of the panel, where roles are named."""
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -51,7 +55,7 @@ class Experiment(Settings):
     servers: dict[str, Server] = Field(default_factory=dict)
     """Model servers by name."""
     roles: Roles
-    """Who answers as teacher, patient, counselor and judge."""
+    """Who answers as teacher, patient, counselor and judge, and who embeds."""
     corpus: CorpusSettings
     """Real transcripts."""
     generation: GenerationSettings = GenerationSettings()
@@ -74,8 +78,8 @@ class Experiment(Settings):
                     raise ValueError(
                         f"{section}.{name}: name it with letters, digits, '.', '_' and '-'"
                     )
-        for name in (*ROLES, *self.judges()[1:]):
-            role = self.role(name)
+        for name in self.all_roles():
+            role = self.answering(name)
             if not role.base_url and role.server not in self.servers:
                 known = ", ".join(sorted(self.servers)) or "none"
                 where = role_key(name)
@@ -85,23 +89,47 @@ class Experiment(Settings):
                 f"evaluation.reference: no variant {self.evaluation.reference!r}"
                 f" (known: {', '.join(self.variants)})"
             )
+        self.check_embedder()
         check_budgets(self.variants, self.training)
         return self
+
+    def check_embedder(self) -> None:
+        """One vLLM either writes or embeds: it cannot do both."""
+        if self.roles.embedder is None or not isinstance(self.server_of(EMBEDDER), ManagedServer):
+            return
+        server = self.roles.embedder.server
+        for name in self.all_roles():
+            role = self.answering(name)
+            if name != EMBEDDER and not role.base_url and role.server == server:
+                raise ValueError(
+                    f"roles.embedder.server: server {server!r} also answers for"
+                    f" {role_key(name)}; a vLLM either writes or embeds: give it one of its own"
+                )
 
     def judges(self) -> list[str]:
         """The roles that judge: `judge`, and `judge:NAME` for each of the panel."""
         return ["judge", *(f"{PANEL}{name}" for name in self.evaluation.judging.judges)]
 
+    def all_roles(self) -> list[str]:
+        """Every role of this experiment: `ROLES`, the panel's judges, and the embedder if any."""
+        return [*ROLES, *self.judges()[1:], *([EMBEDDER] if self.roles.embedder else [])]
+
     def role(self, name: str) -> RoleSettings:
         """The settings of one of `ROLES`, or of a judge of the panel."""
+        settings = self.answering(name)
+        assert isinstance(settings, RoleSettings), f"{name} does not write"
+        return settings
+
+    def answering(self, name: str) -> RoleServer:
+        """Which server answers for one of `all_roles`."""
         if name.startswith(PANEL):
             return self.evaluation.judging.judges[name.removeprefix(PANEL)]
-        settings: RoleSettings = getattr(self.roles, name)
+        settings: RoleServer = getattr(self.roles, name)
         return settings
 
     def server_of(self, role: str) -> ManagedServer | AttachedServer | ScriptedServer:
         """The server that answers for a role, with the role's own endpoint taken into account."""
-        settings = self.role(role)
+        settings = self.answering(role)
         if settings.base_url:
             return AttachedServer(
                 kind="attached",

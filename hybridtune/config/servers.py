@@ -1,7 +1,7 @@
-"""Model servers and the four roles that talk to them."""
+"""Model servers and the roles that talk to them."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -146,8 +146,8 @@ class Sampling(Settings):
     """Further body fields, e.g. vLLM's `repetition_penalty`."""
 
 
-class RoleSettings(Settings):
-    """One role: which server answers for it, and how."""
+class RoleServer(Settings):
+    """Which server answers for a role."""
 
     server: str | None = None
     """Name of an entry under `servers`."""
@@ -159,13 +159,9 @@ class RoleSettings(Settings):
     """Model name at the server, where it serves several."""
     prices: Prices | None = None
     """What a million tokens cost at `base_url`, for estimates."""
-    sampling: Sampling = Sampling()
-    """How answers are drawn."""
-    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
-    """How JSON is asked for; our own validation follows in any case."""
 
     @model_validator(mode="after")
-    def names_a_server(self) -> "RoleSettings":
+    def names_a_server(self) -> Self:
         """A key without an endpoint would be ignored in silence."""
         if self.api_key_env and not self.base_url:
             raise ValueError("api_key_env needs base_url beside it")
@@ -176,8 +172,30 @@ class RoleSettings(Settings):
         return self
 
 
+class RoleSettings(RoleServer):
+    """One role that writes: which server answers for it, and how."""
+
+    sampling: Sampling = Sampling()
+    """How answers are drawn."""
+    structured: Literal["json_schema", "json_object", "prompt"] = "json_schema"
+    """How JSON is asked for; our own validation follows in any case."""
+
+
+class EmbedderSettings(RoleServer):
+    """The role that turns texts into vectors, at `/v1/embeddings` of its server."""
+
+    prefix: str = ""
+    """Stands before every text, as some models want it, e.g. `query: `."""
+    max_words: int = Field(default=200, ge=8)
+    """Longer texts are embedded in parts of at most so many words, and their vectors averaged."""
+    batch_size: int = Field(default=32, ge=1)
+    """Texts in one request."""
+    near_duplicate: float = Field(default=0.9, gt=0, le=1)
+    """Cosine from which two texts count as near-duplicates; it differs from model to model."""
+
+
 class Roles(Settings):
-    """The four roles."""
+    """The roles: four that write, and one that embeds where it is named."""
 
     teacher: RoleSettings
     """Writes personas, scenarios and sessions, and ranks them."""
@@ -187,3 +205,5 @@ class Roles(Settings):
     """The variants under comparison; must be served under their names."""
     judge: RoleSettings
     """Scores conversations."""
+    embedder: EmbedderSettings | None = None
+    """Embeds texts, for likeness by meaning; left out, nothing of that is measured."""

@@ -1,6 +1,7 @@
 """An OpenAI-compatible server in front of the stand-ins, with faults on demand.
 
     POST /v1/chat/completions   body as in the OpenAI API, with `"hybridtune": {"task", "inputs"}`
+    POST /v1/embeddings         body as in the OpenAI API, `input` a text or a list of texts
     GET  /v1/models             the one model, "scripted"
     GET  /health                200
 
@@ -8,6 +9,7 @@ Faults are for tests and drills: answers of HTTP 500, broken JSON, and latency; 
 """
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from hybridtune.domain import Domain
 from hybridtune.errors import DataError
 from hybridtune.records import Message
 from hybridtune.scripted.answer import answer
+from hybridtune.scripted.embedding import embedding
 from hybridtune.scripted.text import seeded
 
 MODEL = "scripted"
@@ -49,6 +52,9 @@ def make_app(domain: Domain, faults: Faults | None = None) -> web.Application:
     async def completions(request: web.Request) -> web.Response:
         return await complete(request, domain, faults, rng)
 
+    async def embeddings(request: web.Request) -> web.Response:
+        return await embed(request, faults, rng)
+
     async def models(_: web.Request) -> web.Response:
         listed = [{"id": MODEL, "object": "model", "owned_by": "hybridtune"}]
         return web.json_response({"object": "list", "data": listed})
@@ -58,6 +64,7 @@ def make_app(domain: Domain, faults: Faults | None = None) -> web.Application:
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.router.add_post("/v1/chat/completions", completions)
+    app.router.add_post("/v1/embeddings", embeddings)
     app.router.add_get("/v1/models", models)
     app.router.add_get("/health", health)
     return app
@@ -67,11 +74,9 @@ async def complete(
     request: web.Request, domain: Domain, faults: Faults, rng: random.Random
 ) -> web.Response:
     """Answer one chat completion."""
-    error, garble, wait = rng.random(), rng.random(), rng.uniform(0.5, 1.5)
-    if faults.latency_ms:
-        await asyncio.sleep(faults.latency_ms / 1000 * wait)
-    if error < faults.error_rate:
-        return refusal("an error on purpose", 500, "server_error")
+    failed, garbled = await fault(faults, rng)
+    if failed:
+        return failed
     try:
         body = await request.json()
         extra = body["hybridtune"]
@@ -82,9 +87,46 @@ async def complete(
     except (KeyError, TypeError, ValueError, AttributeError, ValidationError) as problem:
         what = f"{type(problem).__name__}: {problem}".splitlines()[0]
         return refusal(f"not a request for a scripted model: {what}", 400)
-    if garble < faults.garble_rate:
+    if garbled:
         text = text[: len(text) // 2]
     return web.json_response(completion(text, messages))
+
+
+async def embed(request: web.Request, faults: Faults, rng: random.Random) -> web.Response:
+    """Answer one request for embeddings."""
+    failed, garbled = await fault(faults, rng)
+    if failed:
+        return failed
+    try:
+        asked = (await request.json())["input"]
+    except (KeyError, TypeError, ValueError) as problem:
+        what = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        return refusal(f"not a request for embeddings: {what}", 400)
+    texts = [asked] if isinstance(asked, str) else asked
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return refusal("not a request for embeddings: input is no text and no list of texts", 400)
+    count = sum(len(text.split()) for text in texts)
+    data = [
+        {"object": "embedding", "index": place, "embedding": embedding(text)}
+        for place, text in enumerate(texts)
+    ]
+    usage = {"prompt_tokens": count, "total_tokens": count}
+    text = json.dumps({"object": "list", "model": MODEL, "data": data, "usage": usage})
+    return web.Response(
+        text=text[: len(text) // 2] if garbled else text, content_type="application/json"
+    )
+
+
+async def fault(faults: Faults, rng: random.Random) -> tuple[web.Response | None, bool]:
+    """Wait as long as a request must; its failure, if one is due, and whether to garble it."""
+    error, garble, wait = rng.random(), rng.random(), rng.uniform(0.5, 1.5)
+    if faults.latency_ms:
+        await asyncio.sleep(faults.latency_ms / 1000 * wait)
+    failed = error < faults.error_rate
+    return (
+        refusal("an error on purpose", 500, "server_error") if failed else None,
+        garble < faults.garble_rate,
+    )
 
 
 def completion(text: str, messages: list[Message]) -> dict[str, Any]:

@@ -18,6 +18,18 @@ from hybridtune.records import read_json
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
+WRITING: Mapping[str, Any] = {
+    # Else vLLM fills what a request leaves out from the model's own generation_config.json, such as
+    # a repetition penalty, and a judge at temperature 0 is not greedy.
+    "generation_config": "vllm",
+    # A weak model that may write spaces between two JSON fields can do so to the token limit. Of
+    # the two backends that can forbid it, guidance takes 1 ms for a schema that it has not seen,
+    # whatever the vocabulary: every persona has a schema of its own.
+    "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
+}
+"""Options of a server that writes."""
+
+
 @dataclass(frozen=True)
 class Served:
     """What one vLLM process serves.
@@ -26,6 +38,7 @@ class Served:
         model: hub id or folder.
         names: under which the model itself answers.
         adapters: LoRA folders by the name under which they answer.
+        embeds: whether it turns texts into vectors instead of writing.
     """
 
     model: str
@@ -33,6 +46,7 @@ class Served:
     revision: str | None = None
     dtype: str = "auto"
     adapters: Mapping[str, Path] | None = None
+    embeds: bool = False
 
 
 def vllm_command(
@@ -46,18 +60,8 @@ def vllm_command(
         DataError: an adapter folder is not one.
         InputError: an adapter's rank is more than vLLM serves.
     """
-    ours: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "dtype": served.dtype,
-        # Else vLLM fills what a request leaves out from the model's own generation_config.json,
-        # such as a repetition penalty, and a judge at temperature 0 is not greedy.
-        "generation_config": "vllm",
-        # A weak model that may write spaces between two JSON fields can do so to the token limit.
-        # Of the two backends that can forbid it, guidance takes 1 ms for a schema that it has not
-        # seen, whatever the vocabulary: every persona has a schema of its own.
-        "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True},
-    }
+    ours: dict[str, Any] = {"host": host, "port": port, "dtype": served.dtype}
+    ours |= {"runner": "pooling"} if served.embeds else WRITING
     if served.revision:
         ours["revision"] = served.revision
     adapters = served.adapters or {}

@@ -20,8 +20,13 @@ from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
 from hybridtune.chat.wire import error_text
-from hybridtune.config.experiment import role_key
-from hybridtune.config.servers import AttachedServer, ManagedServer, ScriptedServer
+from hybridtune.config.experiment import EMBEDDER, role_key
+from hybridtune.config.servers import (
+    AttachedServer,
+    ManagedServer,
+    RoleSettings,
+    ScriptedServer,
+)
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, ServerError
 from hybridtune.progress import Reporter
@@ -70,7 +75,7 @@ async def open_models(
         limiters: dict[str, AdaptiveLimiter] = {}
         clients: dict[str, Client] = {}
         for role in roles:
-            settings = run.experiment.role(role)
+            settings = run.experiment.answering(role)
             name = settings.base_url or settings.server
             assert name is not None
             attached = isinstance(run.experiment.server_of(role), AttachedServer)
@@ -85,7 +90,7 @@ async def open_models(
                 limiter,
                 stage=stage,
                 role=role,
-                structured=settings.structured,
+                structured=settings.structured if isinstance(settings, RoleSettings) else "prompt",
             )
         yield clients
 
@@ -117,9 +122,10 @@ async def open_server(
     """Start or check the server behind a role."""
     server = run.experiment.server_of(role)
     if isinstance(server, ManagedServer):
-        name = run.experiment.role(role).server
+        name = run.experiment.answering(role).server
         assert name is not None
-        return await open_managed(stack, run, name, server, reporter)
+        embeds = role == EMBEDDER
+        return await open_managed(stack, run, name, server, reporter, embeds=embeds)
     if isinstance(server, ScriptedServer):
         from hybridtune.scripted.server import scripted_server  # noqa: PLC0415 - brings aiohttp.web
 
@@ -130,10 +136,16 @@ async def open_server(
 
 
 async def open_managed(
-    stack: AsyncExitStack, run: Run, name: str, server: ManagedServer, reporter: Reporter
+    stack: AsyncExitStack,
+    run: Run,
+    name: str,
+    server: ManagedServer,
+    reporter: Reporter,
+    *,
+    embeds: bool = False,
 ) -> Endpoint:
-    """Start a vLLM of our own."""
-    served = served_by(run, server)
+    """Start a vLLM of our own, one that writes or one that embeds."""
+    served = replace(served_by(run, server), embeds=embeds)
     options = serving_options(run.experiment, server)
     if warning := mismatch(run.experiment, server):
         reporter.say(f"[yellow]{name}:[/] {warning}")
