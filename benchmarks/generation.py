@@ -7,8 +7,8 @@ Writes `benchmarks/results/generation.json`. Every row is four dependent calls (
 session, ranking), each with a JSON Schema; the server is `tests/fault_server.py` in a process of
 its own, and each side runs in a fresh process. The ideal is the schedule of a client that takes no
 time: with the durations that the server was told, and with those that it really takes
-(`as_served`: its own CPU, and timers that fire late). `--flat` measures memory, and how soon a resume
-makes its first call, with a teacher in the same process.
+(`as_served`: its own CPU, and timers that fire late). `--flat` measures memory, and how soon a
+resume makes its first call, with a teacher in the same process.
 """
 
 import argparse
