@@ -9,8 +9,9 @@ patient that answers at once, so that the counselor's server is all there is to 
 - `bare`: the same request bodies in the same order through a bare aiohttp loop at the same
   concurrency, the server's prefix cache emptied before. Its turns wait for none of before, as a
   talk's do, so it is what the server could do at best.
-- `vllm_bench`: vLLM's own benchmark at the same concurrency, random prompts with the simulation's
-  mean lengths, its common beginning included; untrained base model.
+- `vllm_bench`: vLLM's own benchmark at the same concurrency, each request to one of the variants by
+  lot, random prompts with the simulation's mean lengths, its common beginning included.
+- `vllm_bench_base`: the same, to the base alone: what the adapters cost.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -161,7 +162,9 @@ async def forget(address: str) -> None:
         response.raise_for_status()
 
 
-async def vllm_bench(run: Run, address: str, concurrency: int, folder: Path) -> dict[str, Any]:
+async def vllm_bench(
+    run: Run, address: str, concurrency: int, folder: Path, variants: Sequence[str]
+) -> dict[str, Any]:
     """VLLM's own benchmark with the simulation's mean lengths; or why it does not run here."""
     with sqlite3.connect(run.calls) as database:
         row = database.execute(
@@ -174,11 +177,12 @@ async def vllm_bench(run: Run, address: str, concurrency: int, folder: Path) -> 
         "backend": "openai", "host": host, "port": port, "model": run.experiment.model.name,
         "served-model-name": "base", "dataset-name": "random", "num-prompts": count,
         "random-input-len": max(1, prompt - shared), "random-prefix-len": shared,
-        "random-output-len": output, "max-concurrency": concurrency,
+        "random-output-len": output, "max-concurrency": concurrency, "seed": run.experiment.seed,
         "result-dir": folder, "result-filename": "bench.json",
     }  # fmt: skip
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-c", VLLM_BENCH, *words, "--ignore-eos", "--save-result"]
+    words += ["--lora-modules", *variants, "--ignore-eos", "--save-result"]
+    command = [sys.executable, "-c", VLLM_BENCH, *words]
     done = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, cwd=HOME, check=False
     )
@@ -234,22 +238,27 @@ async def against_the_server(folder: Path, arguments: argparse.Namespace) -> dic
             ours = await simulation(run, domain, address)
             await forget(address)
             alone = await bare(run, address, limits.max_concurrency)
-            print(f"round {number}: {ours} against {alone}", flush=True)
             rounds.append({"simulation": ours, "bare": alone})
-        bench = await vllm_bench(run, address, limits.max_concurrency, folder)
+            for name, variants in (("", [*run.experiment.variants]), ("_base", ["base"])):
+                await forget(address)
+                rounds[-1][f"vllm_bench{name}"] = await vllm_bench(
+                    run, address, limits.max_concurrency, folder, variants
+                )
+            print(f"round {number}: {json.dumps(rounds[-1])}", flush=True)
     kept = rounds[1:]
-    ours = [each["simulation"]["output_tokens_per_s"] for each in kept]
-    alone = [each["bare"]["output_tokens_per_s"] for each in kept]
     result = {
         "conversations": arguments.scenarios * len(first.experiment.variants),
         "exchanges": arguments.exchanges,
         "concurrency": limits.max_concurrency,
         "rounds": kept,
-        "vllm_bench": bench,
-        "ratio_to_bare": sum(ours) / sum(alone),
     }
-    if "failed" not in bench:
-        result["ratio_to_vllm_bench"] = sum(ours) / len(ours) / bench["output_tokens_per_s"]
+    for name in ("bare", "vllm_bench", "vllm_bench_base"):
+        if not any("failed" in each[name] for each in kept):
+            ours, other = (
+                [each[side]["output_tokens_per_s"] for each in kept]
+                for side in ("simulation", name)
+            )
+            result[f"ratio_to_{name}"] = sum(ours) / sum(other)
     return result
 
 
