@@ -10,8 +10,10 @@ import aiohttp
 from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from eval.twins import read_twists
+from generation.evaluation import check_split
 from generation.execution import executor_of
 from hybridtune.config import ROLES, Experiment
+from hybridtune.config.evaluation import DOMAIN, GENERATED
 from hybridtune.config.experiment import role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
@@ -55,11 +57,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     check_models(experiment, roles)
     for role in roles:
         check_role(experiment, role)
-    if experiment.evaluation.scenarios != "domain":
-        path = Path(experiment.evaluation.scenarios)
-        if not path.is_file():
-            raise InputError("no such file", where=f"evaluation.scenarios: {path}")
-    choose_scenarios(Run(Path(), experiment), domain)
+    check_scenarios(experiment, domain)
 
 
 def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
@@ -72,6 +70,19 @@ def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
     check_writing(experiment, domain)
     check_models(experiment, ["teacher"])
     check_role(experiment, "teacher")
+    if experiment.evaluation.scenarios == GENERATED:
+        check_split(experiment, domain)
+
+
+def check_scenarios(experiment: Experiment, domain: Domain) -> None:
+    """Evaluation scenarios must be there, or, where the teacher will write them, be possible."""
+    setting = experiment.evaluation.scenarios
+    if setting == GENERATED:
+        check_split(experiment, domain)
+        return
+    if setting != DOMAIN and not Path(setting).is_file():
+        raise InputError("no such file", where=f"evaluation.scenarios: {setting}")
+    choose_scenarios(Run(Path(), experiment), domain)
 
 
 def check_corpus(experiment: Experiment) -> None:
