@@ -1,7 +1,7 @@
 """Variants x held-out scenarios x repeats: the simulated conversations.
 
-Reads the domain's held-out scenarios (or `evaluation.scenarios`), and the training sessions, to
-prove that none of them has leaked. Writes `eval/scenarios.jsonl`, `eval/overlap.json` and
+Reads the held-out scenarios that `evaluation.scenarios` names, and the training sessions, to prove
+that none of them has leaked. Writes `eval/scenarios.jsonl`, `eval/overlap.json` and
 `eval/conversations.jsonl`.
 """
 

@@ -128,9 +128,11 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
     for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
         written, asked = report.written[kind], report.asked[kind]
         if written * 4 < asked:
+            fix = "the same command asks only for what is missing"
+            if report.likeness.scenarios_removed * 2 > asked:
+                fix = "the teacher tells what evaluation scenarios tell: name another, or others"
             raise StageError(
-                f"only {written} of {asked} {done}; the first failure: "
-                f"{first.reason} (the same command asks only for what is missing)"
+                f"only {written} of {asked} {done}; the first failure: {first.reason} ({fix})"
             )
     reporter.say(
         f"[yellow]{report.failed.total()} records failed[/], the first for: {escape(first.reason)} "
