@@ -153,6 +153,7 @@ def lay(
     """One block: first within all windows, and with ever more slack if need be."""
     size = len(copies[rules.order[0]])
     drawn = dict(copies)
+    stuck: Stuck | Apart
     for slack in (0, 1, 4, 16, size):
         for _ in range(TRIES):
             try:
@@ -161,7 +162,10 @@ def lay(
                     return laid
                 block = Parting(laid, list(space.axes), rules.forbidden, fits, start, slack)
                 return block.parted(rng)
-            except (Stuck, Apart) as error:
+            except Apart as error:
+                stuck = error
+                break
+            except Stuck as error:
                 stuck = error
             for axis in rules.coupled:
                 drawn[axis] = redrawn(rules.axes[axis], drawn[axis], start, rng)

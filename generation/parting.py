@@ -11,7 +11,7 @@ forbidden combination.
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import NamedTuple
 
@@ -24,8 +24,10 @@ Fits = Callable[[Mapping[str, str]], bool]
 Laid = dict[str, list[Copy[str]]]
 """Axis -> its copies, row by row."""
 
-PATIENCE = 3
-"""So many times the rows of a block, steps may bring nothing before the search ends."""
+PATIENCE = 600
+"""Steps that may bring nothing before the search ends."""
+LOOKED_AT = 500
+"""Exchanges that a step looks at, at most; where there are any that help, few will do."""
 LISTED = 20_000
 """Spaces of at most so many combinations are looked through before rows are made."""
 
@@ -81,7 +83,7 @@ class Parting:
         Raises:
             Apart: the search came to no end.
         """
-        patience = left = PATIENCE * self.size
+        left = PATIENCE
         while self.wrong:
             if not left:
                 raise Apart(len(self.wrong))
@@ -89,13 +91,13 @@ class Parting:
             step = self.step(rng.choice(sorted(self.wrong)), rng)
             if step:
                 self.exchange(step)
-            left = patience if len(self.wrong) < before else left - 1
+            left = PATIENCE if len(self.wrong) < before else left - 1
         return self.laid
 
     def step(self, row: int, rng: random.Random) -> Exchange | None:
         """An exchange of this row that helps; where none does, one of those that do no harm."""
         harmless = []
-        for each in self.exchanges(row, rng):
+        for each in islice(self.exchanges(row, rng), LOOKED_AT):
             gain = self.gain(each)
             if gain > 0:
                 return each
