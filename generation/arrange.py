@@ -17,8 +17,8 @@ What holds, for any seed:
   behind by as little as was found.
 A pack is refused if no order is found. For two axes, and for axes that forbid each other by twos
 and in no circle, that means that there is none, where blocks end whole; circles, and floors that
-close one, may need luck, and have it `TRIES` times at each slack. So do rows of a split, whose axes
-are then all treated as those that forbid each other, if there is no order within all windows.
+close one, may need luck, and have it `TRIES` times at each slack. Rows of a split keep all this;
+but in a block without an order within all windows, any axis may run ahead or behind.
 """
 
 import random

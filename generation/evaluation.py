@@ -24,14 +24,15 @@ from rich.markup import escape
 
 from generation.apart import Talk
 from generation.coverage import LENGTH, Coverage, Row, iter_rows
+from generation.flight import in_flight, width_of
 from generation.meter import Meter
 from generation.outputs import head_of
 from generation.personas import crowded
 from generation.report import said
 from generation.rows import Failure, Kind
 from generation.space import THEME
-from generation.split import Split
-from generation.stage import in_flight, width_of, writer_for
+from generation.split import Split, split_of
+from generation.stage import writer_for
 from generation.writer import Writer
 from hybridtune.chat.model import ChatModel
 from hybridtune.config import Experiment
@@ -42,7 +43,7 @@ from hybridtune.overlap import HELD_OUT_SHARED, HeldOut
 from hybridtune.progress import Reporter, Task
 from hybridtune.records import Scenario, Session, iter_jsonl, write_json, write_jsonl
 from hybridtune.runs import Run
-from hybridtune.scenarios import evaluation_path
+from hybridtune.scenarios import evaluation_path, is_generated
 from hybridtune.seeds import derive
 
 
@@ -53,6 +54,7 @@ class Place:
     Attributes:
         row: who is asked for.
         talk: the people asked for so far.
+        tries: how many were asked for, those that did not come with them.
         scenario: the last that came, until it is found too near to another one.
         failure: why none comes.
         replaced: why those before were replaced.
@@ -189,15 +191,17 @@ def one_each(count: int) -> GenerationSettings:
     return GenerationSettings(sessions=count, min_exchanges=1, max_exchanges=1)
 
 
-def check_split(experiment: Experiment, domain: Domain) -> None:
-    """See that both sides of a split have rows: better now than when the scenarios are written.
+def check_split(run: Run, domain: Domain) -> None:
+    """See that each side of a split has rows: better now than when the scenarios are written.
 
     Raises:
         DomainError: the pack has too few combinations to be split.
+        DataError: the file of the evaluation scenarios is missing, or holds something else.
     """
-    evaluation_rows(experiment, domain)
-    split = Split(experiment.seed, experiment.evaluation.generated.share)
-    iter_rows(domain, one_each(1), experiment.seed, None, split.training)
+    if is_generated(run):
+        evaluation_rows(run.experiment, domain)
+    if fits := split_of(run, domain).fits:
+        iter_rows(domain, one_each(1), run.experiment.seed, None, fits)
 
 
 def content(places: Sequence[Place], run: Run, domain: Domain) -> dict[str, Any]:
@@ -246,5 +250,6 @@ def tell(places: Sequence[Place], reporter: Reporter) -> None:
         )
     reporter.say(
         f"[yellow]{len(failures)} of {len(places)} evaluation scenarios did not come[/], "
-        f"{escape(first)} (generation/evaluation.json)"
+        f"{escape(first)} (generation/evaluation.json; "
+        "`hybridtune generate` with --force asks for them again)"
     )

@@ -183,5 +183,6 @@ def too_small(space: Space, what: str) -> DomainError:
         f"{count:,} combinations of theme and axes cannot be split between training and"
         f" evaluation: {what}",
         where=space.where,
-        fix="more axes or values, another evaluation.generated.share, or scenarios of your own",
+        fix="give the pack more axes or values, or evaluation.generated.share another value; "
+        "scenarios of a file claim nothing where their provenance names no theme",
     )

@@ -25,7 +25,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 from rich.markup import escape
@@ -33,6 +33,7 @@ from rich.markup import escape
 from generation.bars import Bars, bars
 from generation.checks import load_standards
 from generation.coverage import Row, iter_rows
+from generation.flight import in_flight, width_of
 from generation.follow import Follower
 from generation.lengths import length_inputs
 from generation.meter import Meter, Spent
@@ -45,7 +46,6 @@ from generation.store import RowStore
 from generation.writer import Writer
 from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
-from hybridtune.config.servers import AttachedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.manifest import fingerprint
@@ -83,7 +83,6 @@ OUTSIDE_ROWS = frozenset(
 )
 """Settings that say which rows there are, or what becomes of them, but not what is in them."""
 ROW = TypeAdapter(Row)
-AnyItem = TypeVar("AnyItem")
 WriteRow = Callable[[Row, int], Awaitable[Outcome]]
 """Writes a row, its persona asked for so many times."""
 
@@ -287,25 +286,6 @@ class Production:
     def fingerprint(self, row: Row) -> str:
         """See `fingerprint_of`."""
         return fingerprint_of(row, self.circumstances)
-
-
-def width_of(run: Run) -> int:
-    """Rows under way at once: twice what the server takes, so that it never waits for one."""
-    server = run.experiment.server_of("teacher")
-    replicas = server.replicas if isinstance(server, AttachedServer) else ()
-    return 2 * server.limits.max_concurrency * (1 + len(replicas))
-
-
-async def in_flight(
-    items: Iterator[AnyItem], work: Callable[[AnyItem], Awaitable[None]], width: int
-) -> None:
-    """Do some work on all items, on `width` of them at a time, each begun as another one ends."""
-
-    async def worker() -> None:
-        for item in items:
-            await work(item)
-
-    await together(worker() for _ in range(width))
 
 
 def fingerprints(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> Iterator[tuple[int, str]]:

@@ -1,11 +1,12 @@
 """Held-out scenarios by the teacher, and the training data that keeps away from them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricated import make_domain, make_run
+from fabricated import make_domain, make_experiment, make_run
 from fake_teacher import HELD, FakeTeacher, bicycles, contents, run_of
 from typer.testing import CliRunner
 
@@ -32,6 +33,7 @@ from hybridtune.progress import silent
 from hybridtune.records import (
     Message,
     Persona,
+    Scenario,
     Session,
     read_json,
     read_jsonl,
@@ -396,9 +398,30 @@ def test_the_command_writes_both_in_their_order(
     told = hybridtune()
     assert told.index("generation:evaluation") < told.index("generation  (")
     assert "evaluation.jsonl" in told
-    assert read_json(run / "generation" / "report.json")["held_out"]["disjoint"] is True
+    report = read_json(run / "generation" / "report.json")
+    assert report["held_out"]["disjoint"] is True
+    assert report["evaluation"]["counts"]["asked"] == 12
+    page = (run / "generation" / "report.html").read_text()
+    assert "kept for evaluation (20.0 %, by hash); rows that have one: 0" in page
+    assert re.search(r"Evaluation scenarios by the teacher: \d+ of 12, of which \d+ in the", page)
+    card = (run / "generation" / "DATASET_CARD.md").read_text()
+    assert "20% are kept for evaluation, by hash over the seed;\n0 personas here" in card
     assert "still to come" not in hybridtune("--preview", "1", "--run", str(run))
     assert hybridtune().count("up to date") == 4
+
+
+def test_one_family_that_wrote_the_scenarios_too_is_pointed_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", server="remote")
+    run = Run(run.path, make_experiment("remote", scenarios="generated"))
+    path = run.eval / "scenarios.jsonl"
+    teacher = {"teacher": {"kind": "attached", "name": "remote"}}
+    scenarios = read_jsonl(path, Scenario)
+    write_jsonl(path, (one.model_copy(update={"provenance": teacher}) for one in scenarios))
+    analysis = analyse(run, make_domain(tmp_path / "domain"))
+    assert analysis["scenario_writers"] == analysis["models"]["teacher"] == [teacher["teacher"]]
+    assert any(note.startswith("One family of models (remote) wrote") for note in analysis["notes"])
+    assert any("are by the teacher (remote)" in note for note in analysis["notes"])
+    assert scenario_ground(analysis)[0].weak is True
 
 
 def test_the_report_says_who_wrote_the_scenarios(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hybridtune.errors import ConfigError, InputError
 from hybridtune.manifest import Manifest
 from hybridtune.places import FROM_HERE, check_models
 from hybridtune.runs import Run
+from hybridtune.scenarios import is_generated
 from hybridtune.scripted.judge import check_rules
 from hybridtune.scripted.stock import stock
 from hybridtune.serving.models import check_attached
@@ -70,19 +71,17 @@ def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
     check_writing(experiment, domain)
     check_models(experiment, ["teacher"])
     check_role(experiment, "teacher")
-    if experiment.evaluation.scenarios == GENERATED:
-        check_split(experiment, domain)
+    check_split(Run(Path(), experiment), domain)
 
 
 def check_scenarios(experiment: Experiment, domain: Domain) -> None:
     """Evaluation scenarios must be there, or, where the teacher will write them, be possible."""
-    setting = experiment.evaluation.scenarios
-    if setting == GENERATED:
-        check_split(experiment, domain)
-        return
-    if setting != DOMAIN and not Path(setting).is_file():
+    setting, run = experiment.evaluation.scenarios, Run(Path(), experiment)
+    if setting not in (DOMAIN, GENERATED) and not Path(setting).is_file():
         raise InputError("no such file", where=f"evaluation.scenarios: {setting}")
-    choose_scenarios(Run(Path(), experiment), domain)
+    if not is_generated(run):
+        choose_scenarios(run, domain)
+    check_split(run, domain)
 
 
 def check_corpus(experiment: Experiment) -> None:
