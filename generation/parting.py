@@ -2,11 +2,11 @@
 
 Pure, no files. Which side a combination is on is a hash's to say, so no rule tells which values
 would do; but nearly every exchange of a value between two rows gives both a new draw. So rows on
-the wrong side exchange values with others, one axis at a time, as long as fewer and fewer are
-wrong: a local search that accepts equally good steps (as Selman, Kautz and Cohen 1994, "Noise
-strategies for improving local search", do). Exchanges keep every count of the block; they keep the
-windows of the copies, and so the quota at every length, as far as the slack says; and they make no
-forbidden combination.
+the wrong side, drawn at random, exchange values with others, one axis at a time, until none is
+wrong: a local search by the fewest conflicts (Minton, Johnston, Philips and Laird 1992, "Minimizing
+conflicts"), which takes a step that brings nothing where none brings more. Exchanges keep every
+count of the block; they keep the windows of the copies, and so the quota at every length, as far as
+the slack says; and they make no forbidden combination.
 """
 
 import random

@@ -13,6 +13,7 @@ combination, and no training row has it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from generation.parting import Fits
@@ -45,8 +46,10 @@ class Split:
     def evaluation(self, values: Mapping[str, str]) -> bool:
         """Whether nobody with this combination may be trained on."""
         key = key_of(values)
-        hashed = self.share > 0 and derive(self.seed, "split", *key) < self.share * HASHES
-        return hashed or key in self.claimed
+        if self.share:
+            hashed = derive(self.seed, "split", *chain.from_iterable(key))
+            return hashed < self.share * HASHES
+        return key in self.claimed
 
     def training(self, values: Mapping[str, str]) -> bool:
         """Whether training rows may have this combination."""

@@ -129,7 +129,7 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
         if written * 4 < asked:
             fix = "the same command asks only for what is missing"
             if report.likeness.scenarios_removed * 2 > asked:
-                fix = "the teacher tells what evaluation scenarios tell: name another, or others"
+                fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
             raise StageError(
                 f"only {written} of {asked} {done}; the first failure: {first.reason} ({fix})"
             )

@@ -210,6 +210,12 @@ async def test_people_who_are_alike_are_replaced(pack: Domain, tmp_path: Path) -
     assert [one.id for one in scenarios if TWIN in one.line()] == ["evaluation-00003"]
 
 
+async def test_a_teacher_that_knows_no_other_story_is_told_so(pack: Domain, tmp_path: Path) -> None:
+    run = await written(pack, tmp_path / "run", Teacher(stories={0: HELD}, until=9))
+    with pytest.raises(StageError, match=r"only 2 of 12 sessions .* name another teacher, or"):
+        await generate(run, pack, FakeTeacher(copy=range(10)), silent())
+
+
 async def test_not_even_half_is_an_error(pack: Domain, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"7 of 12 evaluation scenarios did not come, the first"):
         await written(pack, tmp_path / "run", Teacher(fail_scenario=range(7)))
