@@ -36,6 +36,7 @@ from eval.served import identical_replies, prove_recorded
 from eval.statistics.components import components
 from eval.statistics.describe import summary
 from hybridtune.config import ROLES, Experiment
+from hybridtune.config.evaluation import GENERATED
 from hybridtune.domain import Domain, Rubric
 from hybridtune.records import Session, read_json, write_json
 from hybridtune.runs import Run
@@ -53,11 +54,12 @@ def analyse(run: Run, domain: Domain) -> dict[str, Any]:
         rubric               {name, title, low, high, dimensions: {name: question}}
         shares               {variant: {real, synthetic}}: what each was trained on
         reference            the variant that the others are compared with first
-        models               {role: [{kind, name}]} as the records say; teacher by configuration
+        models               {role: [{kind, name}]} as the records say, or the configuration
         scripted, toy        whether any role is scripted; whether the base model is the micro one
         design               {scenarios, repeats, judge_samples, alpha, margin, resamples, seed,
                              tests, fails_at}; a score <= fails_at (low third) is a failure
         scenarios            ids, in the order of `values`
+        scenario_writers     [{kind, name}]: models that wrote scenarios; empty for people's
         variants             {variant: {measure: {n, mean, sd, median, low, high, q1, q3}}}, n in
                              scenarios; measures are the rubric's dimensions and "combined", their
                              mean; q1 and q3 are quartiles
@@ -154,6 +156,9 @@ def describe_experiment(
         },
         "reference": settings.reference,
         "models": models,
+        "scenario_writers": distinct(
+            [one.provenance["teacher"] for one in material.scenarios if "teacher" in one.provenance]
+        ),
         "scripted": any(one["kind"] == "scripted" for kind in models.values() for one in kind),
         "toy": Path(experiment.model.name).parts[-2:] == TOY,
         "design": {
@@ -257,8 +262,10 @@ def words(conversations: list[Session]) -> dict[str, Any]:
 
 
 def models_of(experiment: Experiment, material: Material) -> dict[str, list[dict[str, str]]]:
-    """The models behind each role, as the records name them; the teacher's by configuration."""
+    """The models behind each role, as the records name them, or else the configuration does."""
+    written = experiment.evaluation.scenarios == GENERATED
     told = {
+        "teacher": [one.provenance.get("teacher") for one in material.scenarios if written],
         "patient": [one.provenance.get("patient") for one in material.conversations],
         "counselor": [one.provenance.get("counselor") for one in material.conversations],
         "judge": [

@@ -114,6 +114,7 @@ def notes(analysis: Analysis) -> list[str]:
     lines += quality_notes(analysis)
     lines += notes_on(analysis["nearness"])
     lines += family(models)
+    lines += scenario_writers(analysis)
     if design["repeats"] == 1:
         lines.append(
             "One conversation per scenario and variant: how steady a variant is from one"
@@ -242,6 +243,17 @@ def family(models: Analysis) -> list[str]:
             " patients and judged: use another for the judge at least."
         )
     return lines
+
+
+def scenario_writers(analysis: Analysis) -> list[str]:
+    """Scenarios by the model that wrote training sessions ask for what those have practised."""
+    names = {one["name"] for one in analysis["scenario_writers"]}
+    if shared := names & {one["name"] for one in analysis["models"]["teacher"]}:
+        return [
+            f"The evaluation scenarios are by the teacher ({', '.join(sorted(shared))}), as are the"
+            " synthetic sessions: variants that were trained on those may be more at home in them."
+        ]
+    return []
 
 
 def family_of(model: str) -> str:

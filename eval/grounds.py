@@ -30,6 +30,7 @@ def grounds(
     return [
         *stand_in_grounds(analysis),
         *judge_grounds(analysis["judge_quality"]),
+        *scenario_ground(analysis),
         *conversation_grounds(analysis),
         *training_grounds(trainings),
         *safety_grounds(safety),
@@ -76,6 +77,17 @@ def probe_ground(judge: str, told: Analysis) -> Ground:
     parts = [f"{judge} passed {len(by['passed'])} of {len(told['probes'])}"]
     parts += [f"{word}: {', '.join(by[word])}" for word in ("failed", "unclear") if by[word]]
     return Ground("probes", "; ".join(parts), weak=bool(by["failed"] or by["unclear"]))
+
+
+def scenario_ground(analysis: Analysis) -> list[Ground]:
+    """Who wrote the scenarios, where it was a model."""
+    writers = analysis["scenario_writers"]
+    if not writers:
+        return []
+    text = f"written by {enumerated([one['name'] for one in writers])}"
+    by_teacher = any(one in writers for one in analysis["models"]["teacher"])
+    more = ", as are the synthetic sessions" if by_teacher else ""
+    return [Ground("scenarios", text + more, weak=by_teacher)]
 
 
 def conversation_grounds(analysis: Analysis) -> list[Ground]:

@@ -1,7 +1,7 @@
 """Variants x held-out scenarios x repeats: the simulated conversations.
 
-Reads the domain's held-out scenarios (or `evaluation.scenarios`), and the training sessions, to
-prove that none of them has leaked. Writes `eval/scenarios.jsonl`, `eval/overlap.json` and
+Reads the held-out scenarios that `evaluation.scenarios` names, and the training sessions, to prove
+that none of them has leaked. Writes `eval/scenarios.jsonl`, `eval/overlap.json` and
 `eval/conversations.jsonl`.
 """
 
@@ -22,7 +22,7 @@ from hybridtune.errors import CallError, DataError, StageError
 from hybridtune.progress import Reporter
 from hybridtune.records import Scenario, Session, write_json, write_jsonl
 from hybridtune.runs import Run
-from hybridtune.scenarios import read_scenarios, scenarios_path
+from hybridtune.scenarios import read_scenarios, written_path
 from hybridtune.seeds import derive
 
 
@@ -168,7 +168,7 @@ def with_provenance(session: Session, **more: Any) -> Session:
 def choose_scenarios(run: Run, domain: Domain) -> list[Scenario]:
     """The held-out scenarios of this run, drawn with its seed where it uses only some."""
     settings = run.experiment.evaluation
-    path = scenarios_path(domain, settings.scenarios)
+    path = written_path(run, domain)
     scenarios = read_scenarios(path, domain)
     if not scenarios:
         raise DataError("no scenario", where=str(path))

@@ -22,7 +22,7 @@ from hybridtune.manifest import fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.records import Judgment
 from hybridtune.runs import Run
-from hybridtune.scenarios import scenarios_path
+from hybridtune.scenarios import evaluation_path
 from hybridtune.serving.models import open_models
 from hybridtune.steps import CALLING, Step, part, role_part
 from hybridtune.weights import model_digest
@@ -88,7 +88,7 @@ def conversations(run: Run, domain: Domain) -> Step:
             configuration,
             [
                 *adapters,
-                scenarios_path(domain, experiment.evaluation.scenarios),
+                evaluation_path(run, domain),
                 *training_files(run),
             ],
             [*SIMULATING, *CALLING],

@@ -5,10 +5,11 @@ Pure, no files. Every axis has a series of its own that keeps its quota at every
 each other are whole, if they are so within `LONG` rows. In a block, one axis is laid after the
 other, and where its values do not go with those laid before, they change places (see
 `generation.matching`). A floor for a combination is one more axis, whose values are the rare
-situations and `nothing`, and which forbids what is not the situation.
+situations and `nothing`, and which forbids what is not the situation. Where a split keeps some
+combinations from the rows, rows then exchange values until none has one (see `generation.parting`).
 
 What holds, for any seed:
-- no row has a forbidden combination;
+- no row has a forbidden combination, nor one that the split keeps from it;
 - the first rows are the same however many are taken;
 - axes that no forbidden combination and no floor names keep their quota at every length;
 - the others keep it wherever a block ends. Within a block they keep it too, if an order is found in
@@ -16,7 +17,8 @@ What holds, for any seed:
   behind by as little as was found.
 A pack is refused if no order is found. For two axes, and for axes that forbid each other by twos
 and in no circle, that means that there is none, where blocks end whole; circles, and floors that
-close one, may need luck, and have it `TRIES` times at each slack.
+close one, may need luck, and have it `TRIES` times at each slack. Rows of a split keep all this;
+but in a block without an order within all windows, any axis may run ahead or behind.
 """
 
 import random
@@ -26,6 +28,7 @@ from itertools import islice
 from math import lcm
 
 from generation.matching import Stuck, moved
+from generation.parting import Apart, Fits, Laid, Parting, check_side, too_small
 from generation.quotas import FINEST, Copy, period, series
 from generation.space import Combination, Space
 from hybridtune.errors import DomainError
@@ -44,7 +47,7 @@ class Rules:
 
     def __init__(self, space: Space) -> None:
         self.axes = dict(space.axes)
-        forbidden = [*space.forbidden, *self.rare_rules(space)]
+        self.forbidden = forbidden = [*space.forbidden, *self.rare_rules(space)]
         self.order = laying_order(list(self.axes), forbidden)
         self.coupled = [axis for axis in self.order if any(axis in each for each in forbidden)]
         self.ending: dict[str, list[Combination]] = {axis: [] for axis in self.order}
@@ -111,13 +114,21 @@ def laying_order(axes: Sequence[str], forbidden: Sequence[Combination]) -> list[
     return order
 
 
-def arranged(space: Space, seed: int) -> Iterator[dict[str, str]]:
+def arranged(space: Space, seed: int, fits: Fits | None = None) -> Iterator[dict[str, str]]:
     """The values of all axes, row by row without end.
 
+    Args:
+        space: what the personas can be.
+        seed: of this series.
+        fits: the combinations that rows may have, beside what the space forbids; None for all.
+
     Raises:
-        DomainError: the quotas cannot be met without a forbidden combination.
+        DomainError: the quotas cannot be met without a forbidden combination, or one that does not
+            fit.
     """
     rules = Rules(space)
+    if fits:
+        check_side(space, fits)
     size, start, names = rules.block(), 0, list(space.axes)
     sources = {
         axis: series(parts, random.Random(derive(seed, "axis", axis)))
@@ -125,46 +136,53 @@ def arranged(space: Space, seed: int) -> Iterator[dict[str, str]]:
     }
     while True:
         copies = {axis: list(islice(source, size)) for axis, source in sources.items()}
-        laid = lay(rules, copies, start, random.Random(derive(seed, "block", start)), space.where)
-        for values in zip(*(laid[axis] for axis in names), strict=True):
-            yield dict(zip(names, values, strict=True))
+        laid = lay(rules, copies, start, random.Random(derive(seed, "block", start)), space, fits)
+        for row in zip(*(laid[axis] for axis in names), strict=True):
+            yield {axis: copy.value for axis, copy in zip(names, row, strict=True)}
         start += size
 
 
 def lay(
     rules: Rules,
-    copies: Mapping[str, list[Copy[str]]],
+    copies: Laid,
     start: int,
     rng: random.Random,
-    where: str,
-) -> dict[str, list[str]]:
-    """One block: axis -> values, first within all windows, and with ever more slack if need be."""
+    space: Space,
+    fits: Fits | None,
+) -> Laid:
+    """One block: first within all windows, and with ever more slack if need be."""
     size = len(copies[rules.order[0]])
     drawn = dict(copies)
+    stuck: Stuck | Apart
     for slack in (0, 1, 4, 16, size):
         for _ in range(TRIES):
             try:
-                return attempt(rules, drawn, start, slack, rng)
+                laid = attempt(rules, drawn, start, slack, rng)
+                if fits is None:
+                    return laid
+                block = Parting(laid, list(space.axes), rules.forbidden, fits, start, slack)
+                return block.parted(rng)
+            except Apart as error:
+                stuck = error
+                break
             except Stuck as error:
                 stuck = error
             for axis in rules.coupled:
                 drawn[axis] = redrawn(rules.axes[axis], drawn[axis], start, rng)
-    raise DomainError(complaint(rules, stuck, size), where=where, fix="change weights or forbidden")
+    if isinstance(stuck, Apart):
+        raise too_small(space, f"{stuck.rows} of {size} rows find none on their side")
+    raise DomainError(
+        complaint(rules, stuck, size), where=space.where, fix="change weights or forbidden"
+    )
 
 
-def attempt(
-    rules: Rules,
-    copies: Mapping[str, list[Copy[str]]],
-    start: int,
-    slack: int,
-    rng: random.Random,
-) -> dict[str, list[str]]:
+def attempt(rules: Rules, copies: Laid, start: int, slack: int, rng: random.Random) -> Laid:
     """Lay one axis after the other, each so that it goes with those before."""
-    laid: dict[str, list[str]] = {}
+    laid: Laid = {}
     for axis in rules.order:
         own = copies[axis]
         if rules.ending[axis]:
-            before = [laid[other] for other in rules.before[axis]]
+            before = [[copy.value for copy in laid[other]] for other in rules.before[axis]]
             barred = [rules.barred(axis, values) for values in zip(*before, strict=True)]
             try:
                 own = moved(axis, own, barred, start, slack, rng)
@@ -172,7 +190,7 @@ def attempt(
                 for other, values in zip(rules.before[axis], before, strict=True):
                     error.beside[other] = {values[row] for row in error.rows}
                 raise
-        laid[axis] = [copy.value for copy in own]
+        laid[axis] = own
     return laid
 
 

@@ -30,6 +30,7 @@ from hybridtune.config.servers import AttachedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ServerError, StageError
 from hybridtune.runs import Run
+from hybridtune.scenarios import read_held_out
 
 MOST_DEATHS = 5
 """A row whose worker died so often is likely to be why."""
@@ -133,6 +134,7 @@ def told_of(run: Run, domain: Domain, teacher: Client, cache: str) -> Told:
     return Told(
         experiment=run.experiment.model_dump_json(),
         pack=domain.path,
+        held_out=tuple(each.line() for each in read_held_out(run, domain)),
         endpoint=replace(teacher.endpoint, api_key=None),
         key_variable=server.api_key_env if isinstance(server, AttachedServer) else None,
         structured=teacher.structured,

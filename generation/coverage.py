@@ -20,8 +20,9 @@ from typing import Any
 
 from generation.arrange import Rules, arranged
 from generation.lengths import length_shares
+from generation.parting import Fits
 from generation.quotas import apportion, series
-from generation.space import THEME, load_space
+from generation.space import THEME, has, load_space
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
 from hybridtune.seeds import derive
@@ -49,7 +50,11 @@ class Row:
 
 
 def iter_rows(
-    domain: Domain, settings: GenerationSettings, seed: int, real: Path | None = None
+    domain: Domain,
+    settings: GenerationSettings,
+    seed: int,
+    real: Path | None = None,
+    fits: Fits | None = None,
 ) -> Iterator[Row]:
     """The rows of a whole generation, in order, one at a time.
 
@@ -58,11 +63,12 @@ def iter_rows(
         settings: how many sessions, and of what lengths.
         seed: the experiment's.
         real: the run's `corpus/real.jsonl`, for `lengths: corpus`.
+        fits: the combinations that rows may have, where a split keeps some of them from them.
 
     Raises:
         DomainError, DataError: at once, where pack or corpus do not do.
     """
-    values = arranged(load_space(domain), derive(seed, "generation", "plan"))
+    values = arranged(load_space(domain), derive(seed, "generation", "plan"), fits)
     parts = length_shares(settings, real)
     if not settings.sessions:
         return iter(())
@@ -183,11 +189,6 @@ def coverage_table(
     for row in rows:
         coverage.add(row)
     return coverage.content()
-
-
-def has(values: Mapping[str, str], when: Mapping[str, frozenset[str]]) -> bool:
-    """Whether a row has a combination."""
-    return all(values[axis] in allowed for axis, allowed in when.items())
 
 
 def counted(parts: Mapping[str, Fraction], found: Counter[str]) -> dict[str, dict[str, Any]]:

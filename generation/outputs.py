@@ -21,6 +21,7 @@ from generation.meter import Spent
 from generation.people import People
 from generation.report import Report, said
 from generation.rows import Outcome
+from generation.split import split_of
 from hybridtune.domain import Domain
 from hybridtune.manifest import digest
 from hybridtune.overlap import NEAR_DUPLICATE, text_grams
@@ -82,7 +83,8 @@ class Outputs:
         self.people = People(ReviewLog(log), standards)
         settings = run.experiment.generation
         coverage = Coverage(domain, settings, run.corpus / "real.jsonl")
-        self.report = Report(standards.held_out, coverage, settings.best_of)
+        split = split_of(run, domain)
+        self.report = Report(standards.held_out, split, coverage, settings.best_of)
         self.spent = Spent()
         self.stack = ExitStack()
         self.next, self.drafts = 0, count()

@@ -1,9 +1,9 @@
 """The report's second half: comparison, page with plots, and dataset card; `report.json` whole.
 
-Reads `report.json`, `synthetic.jsonl` and, where there is one, `corpus/real.jsonl`. Writes, in
-`generation/` of the run folder:
+Reads `report.json`, `synthetic.jsonl` and, where there are such, `evaluation.json` and
+`corpus/real.jsonl`. Writes, in `generation/` of the run folder:
 
-    report.json       with `against_real` and `cost` added
+    report.json       with `against_real`, `cost` and `evaluation` added
     timing.json       seconds, which are not the same from run to run
     report.html       self-contained
     DATASET_CARD.md   see `generation.card`
@@ -26,6 +26,7 @@ from generation.sentences import Sentences
 from hybridtune.domain import Domain
 from hybridtune.records import Session, atomic_write, iter_jsonl, read_json, write_json
 from hybridtune.runs import Run
+from hybridtune.scenarios import is_generated
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHARED = Path(hybridtune.__file__).parent / "templates"
@@ -59,6 +60,7 @@ def write_report(run: Run, domain: Domain, sentences: Sentences | None = None) -
     report: dict[str, Any] = read_json(folder / "report.json")
     report["cost"] = estimate(run, report["tokens"])
     report["against_real"] = compare(run, sentences)
+    report["evaluation"] = evaluation_of(run)
     write_json(folder / "report.json", report)
     write_json(folder / "timing.json", timing(run))
     page = (
@@ -76,6 +78,14 @@ def write_report(run: Run, domain: Domain, sentences: Sentences | None = None) -
     write_text(folder / "report.html", page)
     write_text(folder / "DATASET_CARD.md", dataset_card(run, domain, report))
     return report
+
+
+def evaluation_of(run: Run) -> dict[str, Any] | None:
+    """How the evaluation scenarios came about, where the teacher wrote them."""
+    if not is_generated(run):
+        return None
+    told = read_json(run.generation / "evaluation.json")
+    return {name: told[name] for name in ("counts", "replaced")}
 
 
 def environment() -> jinja2.Environment:

@@ -19,10 +19,11 @@ from generation.store import RowStore
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain
 from hybridtune.errors import InputError, RunError
+from hybridtune.overlap import HeldOut
 from hybridtune.records import Message, iter_jsonl
 from hybridtune.reviews import Action, ReviewEvent, ReviewLog
 from hybridtune.runs import Run
-from hybridtune.scenarios import load_held_out
+from hybridtune.scenarios import read_held_out
 
 Decision = Literal["accept", "edit", "reject", "undo"]
 ACTIONS: dict[Decision, Action] = {
@@ -166,8 +167,7 @@ class Queue:
     @property
     def standards(self) -> Standards:
         """What an edited text is held against."""
-        held_out = load_held_out(self.domain, self.run.experiment.evaluation.scenarios)
-        return load_standards(self.domain, held_out)
+        return load_standards(self.domain, HeldOut(read_held_out(self.run, self.domain)))
 
 
 def certainty(review: Review, settings: GenerationSettings) -> float:

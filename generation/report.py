@@ -10,7 +10,9 @@ from typing import Any
 from generation.checks import exchanges
 from generation.coverage import Coverage
 from generation.decisions import Decided
-from generation.rows import Failure, Kind, Outcome
+from generation.rows import Failure, Kind, Outcome, near_of
+from generation.space import THEME
+from generation.split import Split
 from hybridtune.overlap import HELD_OUT_SHARED, HeldOut
 from hybridtune.records import Session
 
@@ -20,8 +22,11 @@ KINDS: tuple[Kind, ...] = ("persona", "scenario", "draft", "ranking")
 class Report:
     """All counts; who wrote and what it cost is added by the stage."""
 
-    def __init__(self, held_out: HeldOut, coverage: Coverage, best_of: int = 1) -> None:
+    def __init__(
+        self, held_out: HeldOut, split: Split, coverage: Coverage, best_of: int = 1
+    ) -> None:
         self.coverage, self.best_of = coverage, best_of
+        self.split, self.crossed = split, 0
         self.asked: Counter[str] = Counter()
         self.written: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -81,6 +86,7 @@ class Report:
         Of personas, those asked for with the value, written, and showing it under that name.
         """
         self.coverage.add(outcome.row)
+        self.crossed += self.split.evaluation({THEME: outcome.row.theme, **outcome.row.axes})
         lengths = outcome.row.exchanges
         drafted = [n for n, chain in zip(lengths, outcome.chains, strict=True) if chain.takes]
         self.coverage.came("written", outcome.row, outcome.persona is not None, drafted)
@@ -136,12 +142,13 @@ class Report:
                 }
                 for axis, values in self.axes.items()
             },
+            "split": self.split.content(self.crossed),
             "held_out": self.likeness.content(),
         }
 
 
 class Likeness:
-    """What was removed for its likeness to an evaluation scenario, and the proof over the rest.
+    """What was replaced or removed for its likeness to an evaluation scenario; proof of the rest.
 
     `most_shared` and `disjoint` are measured anew on everything that goes on to training: the
     conversations, and their scenarios with their personas.
@@ -149,15 +156,21 @@ class Likeness:
 
     def __init__(self, held_out: HeldOut) -> None:
         self.held_out = held_out
+        self.replaced: Counter[str] = Counter()
         self.scenarios_removed = self.drafts_removed = self.most_shared = 0
         self.disjoint = True
 
     def add(self, outcome: Outcome, decided: Iterable[Decided]) -> None:
         """Look at one row."""
         self.scenarios_removed += sum(chain.removed is not None for chain in outcome.chains)
+        self.replaced["persona"] += bool(outcome.replaced)
+        for chain in outcome.chains:
+            self.replaced["scenario"] += bool(chain.replaced)
+            self.replaced["draft"] += sum(
+                bool(take.replaced) and not near_of(take) for take in chain.takes
+            )
         for each in decided:
-            problem = each.take.problem
-            self.drafts_removed += problem is not None and problem[0] == "held_out"
+            self.drafts_removed += near_of(each.take) is not None
             if each.taken is not None:
                 for parts in (told(each.taken), said(each.taken)):
                     shared = self.held_out.shared(parts)
@@ -169,6 +182,10 @@ class Likeness:
         return {
             "scenarios": len(self.held_out.ids),
             "limit_shared_8grams": HELD_OUT_SHARED,
+            **{
+                f"{kind}s_replaced": self.replaced[kind]
+                for kind in ("persona", "scenario", "draft")
+            },
             "scenarios_removed": self.scenarios_removed,
             "drafts_removed": self.drafts_removed,
             "most_shared": self.most_shared,

@@ -7,12 +7,14 @@ come, so that what was asked for is always what was written plus what failed.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Literal, TypeVar
 
+from generation.apart import Talk, apart
 from generation.checks import Draft, Standards, examined
 from generation.coverage import Row
 from generation.meter import Meter
-from generation.writer import Writer, persona_id, row_id
+from generation.writer import Writer, Written, persona_id, row_id
 from hybridtune.errors import CallError, HybridtuneError
 from hybridtune.records import Judgment, Persona, Record, Scenario, Session
 
@@ -21,6 +23,8 @@ End = Literal["done", "failed", "spared"]
 Heard = Callable[[Kind, End], None]
 """Hears of each record as it ends; a ranking that need not be asked for is spared."""
 AnyResult = TypeVar("AnyResult")
+HELD_OUT = "held_out"
+"""The check that a draft fails which is too near to an evaluation scenario."""
 
 
 class Failure(Record):
@@ -43,22 +47,26 @@ class Take(Record):
     Attributes:
         problem: the check that the draft failed, and what is wrong.
         ranking: of a draft that passed the checks.
+        replaced: what the check said of drafts before this one that were too near to a scenario.
     """
 
     draft: Session
     problem: tuple[str, str] | None = None
     ranking: Judgment | None = None
+    replaced: tuple[str, ...] = ()
 
 
 class Chain(Record):
     """What became of one scenario of a row; what it did not come to stays empty.
 
     Attributes:
-        removed: the evaluation scenario that this chain's scenario was too near to.
+        removed: the evaluation scenario that this chain's scenario was too near to, to the last.
+        replaced: those that scenarios before this one were too near to.
     """
 
     scenario: Scenario | None = None
     removed: str | None = None
+    replaced: tuple[str, ...] = ()
     takes: tuple[Take, ...] = ()
     failures: tuple[Failure, ...] = ()
 
@@ -67,7 +75,10 @@ class Outcome(Record):
     """All that became of a row.
 
     Attributes:
-        tries: how many personas were asked for, one more for each that was like another row's.
+        tries: how many personas were asked for, one more for each that was like another row's, or
+            too near to an evaluation scenario.
+        replaced: the evaluation scenarios that personas before this one were too near to, where
+            this one is near to none.
         whole: whether nothing is left that another attempt at the same calls might bring.
         tokens: calls and tokens of the row, by task.
     """
@@ -77,6 +88,7 @@ class Outcome(Record):
     chains: tuple[Chain, ...]
     failures: tuple[Failure, ...]
     tries: int
+    replaced: tuple[str, ...] = ()
     whole: bool
     tokens: dict[str, dict[str, int]]
 
@@ -112,26 +124,50 @@ class Work:
             for kind, name in names
         )
 
+    def removed(self, row: Row, number: int, near: str) -> Chain:
+        """A chain that ends because its scenario would be too near to an evaluation scenario."""
+        reason = f"too near to the evaluation scenario {near}"
+        failures = self.lost(row, number, "scenario", reason, "scenario", "draft")
+        return Chain(removed=near, failures=failures)
+
+    @property
+    def most(self) -> int:
+        """How often a record is asked for that is too near to another one, or to a scenario."""
+        return 1 + self.writer.settings.reasks
+
 
 async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
-    """Ask for everything of a row, its persona `tries` times: see `Writer.persona`."""
+    """Ask for everything of a row, its persona `tries` times: see `Writer.persona`.
+
+    What is too near to an evaluation scenario is asked for again, `reasks` times at most.
+    """
     meter = Meter(work.writer.teacher)
     work = replace(work, writer=replace(work.writer, teacher=meter))
+    held_out, talk = work.standards.held_out, Talk()
     try:
-        persona = await work.writer.persona(row, tries)
+        for _ in range(tries - 1):
+            await work.writer.persona(row, talk)
+        persona, near, replaced = await apart(
+            lambda: work.writer.persona(row, talk),
+            lambda each: held_out.too_close(each.persona),
+            work.most - tries + 1,
+        )
     except CallError as error:
         failed = without_persona(work, row, str(error), tries)
         return failed.model_copy(update={"tokens": meter.spent.counts()})
     work.heard("persona", "done")
-    chains = await together(
-        write_chain(work, row, number, persona) for number in range(len(row.exchanges))
-    )
+    numbers = range(len(row.exchanges))
+    if near:
+        chains = [work.removed(row, number, near) for number in numbers]
+    else:
+        chains = await together(write_chain(work, row, number, persona) for number in numbers)
     return Outcome(
         row=row,
         persona=persona,
         chains=tuple(chains),
         failures=(),
-        tries=tries,
+        tries=tries + len(replaced),
+        replaced=() if near else replaced,
         # A scenario that was removed comes again whenever it is asked for; a failed call may not.
         whole=not any(chain.failures and chain.removed is None for chain in chains),
         tokens=meter.spent.counts(),
@@ -157,20 +193,24 @@ def without_persona(work: Work, row: Row, reason: str, tries: int) -> Outcome:
 
 async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Chain:
     """Scenario, drafts, checks and rankings, as far as they come."""
-    lost: tuple[Kind, ...] = ("scenario", "draft")
+    held_out, talk = work.standards.held_out, Talk()
     try:
-        scenario = await work.writer.scenario(row, number, persona)
+        scenario, near, replaced = await apart(
+            lambda: work.writer.scenario(row, number, persona, talk),
+            lambda each: held_out.too_close(each.scenario, each.persona),
+            work.most,
+        )
     except CallError as error:
-        return Chain(failures=work.lost(row, number, "scenario", str(error), *lost))
-    near = work.standards.held_out.too_close(scenario.scenario, scenario.persona)
+        lost = work.lost(row, number, "scenario", str(error), "scenario", "draft")
+        return Chain(failures=lost)
     if near:
-        reason = f"too near to the evaluation scenario {near}"
-        return Chain(removed=near, failures=work.lost(row, number, "scenario", reason, *lost))
+        return work.removed(row, number, near)
     work.heard("scenario", "done")
     samples = range(work.writer.settings.best_of)
     taken = await together(write_take(work, row, number, sample, scenario) for sample in samples)
     return Chain(
         scenario=scenario,
+        replaced=replaced,
         takes=tuple(take for take, _ in taken if take),
         failures=tuple(failure for _, failures in taken for failure in failures),
     )
@@ -186,27 +226,41 @@ async def write_take(
         work.heard(kind, "failed")
         return (Failure(kind=kind, id=name, row=row.index, stage=kind, reason=reason),)
 
+    async def looked_at() -> Take:
+        written = await work.writer.session(row, number, scenario, sample, next(again))
+        return await checked(work, row.exchanges[number], written)
+
+    again = count()
     try:
-        written = await work.writer.session(row, number, scenario, sample)
+        take, _, replaced = await apart(looked_at, near_of, work.most)
     except CallError as error:
         work.heard("ranking", "spared")
         return None, failed("draft", str(error))
     work.heard("draft", "done")
-    asked = row.exchanges[number]
-    draft = Draft(
-        written.session.messages, asked, written.cut_turns, work.standards, scenario.persona
-    )
-    passed, problem = await examined(draft)
-    session = with_checks(written.session, passed, draft.evidence)
-    if problem is not None:
+    if replaced:
+        take = take.model_copy(update={"replaced": replaced})
+    if take.problem is not None:
         work.heard("ranking", "spared")
-        return Take(draft=session, problem=problem), ()
-    ranking = await work.writer.ranking(row, number, written.session, sample)
-    take = Take(draft=session, ranking=ranking)
+        return take, ()
+    ranking = await work.writer.ranking(row, number, take.draft, sample)
+    take = take.model_copy(update={"ranking": ranking})
     if ranking.missing is not None:
         return take, failed("ranking", ranking.missing)
     work.heard("ranking", "done")
     return take, ()
+
+
+async def checked(work: Work, asked: int, written: Written) -> Take:
+    """A draft with the checks that it passed, and the one that it failed."""
+    session = written.session
+    draft = Draft(session.messages, asked, written.cut_turns, work.standards, session.persona or {})
+    passed, problem = await examined(draft)
+    return Take(draft=with_checks(session, passed, draft.evidence), problem=problem)
+
+
+def near_of(take: Take) -> str | None:
+    """What the check for likeness to evaluation scenarios found in a draft."""
+    return take.problem[1] if take.problem and take.problem[0] == HELD_OUT else None
 
 
 async def together(works: Iterable[Coroutine[Any, Any, AnyResult]]) -> list[AnyResult]:

@@ -237,3 +237,8 @@ def known(name: Any, names: Iterable[str], where: str) -> None:
         near = get_close_matches(str(name), options, n=1)
         fix = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(options[:8])}"
         raise DomainError(f"there is no {name!r}", where=where, fix=fix)
+
+
+def has(values: Mapping[str, str], when: Combination) -> bool:
+    """Whether a row has a combination."""
+    return all(values[axis] in allowed for axis, allowed in when.items())

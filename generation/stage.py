@@ -25,7 +25,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 from rich.markup import escape
@@ -33,6 +33,7 @@ from rich.markup import escape
 from generation.bars import Bars, bars
 from generation.checks import load_standards
 from generation.coverage import Row, iter_rows
+from generation.flight import in_flight, width_of
 from generation.follow import Follower
 from generation.lengths import length_inputs
 from generation.meter import Meter, Spent
@@ -40,18 +41,19 @@ from generation.outputs import Outputs, head_of
 from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.report import Report
 from generation.rows import Outcome, Work, together, without_persona, write_row
+from generation.split import split_of
 from generation.store import RowStore
 from generation.writer import Writer
 from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
-from hybridtune.config.servers import AttachedServer
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.manifest import fingerprint
+from hybridtune.overlap import HeldOut
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run
-from hybridtune.scenarios import load_held_out, scenarios_path
+from hybridtune.scenarios import evaluation_path, is_generated, read_held_out
 from hybridtune.steps import CALLING, part, role_part
 
 CODE = (
@@ -81,7 +83,6 @@ OUTSIDE_ROWS = frozenset(
 )
 """Settings that say which rows there are, or what becomes of them, but not what is in them."""
 ROW = TypeAdapter(Row)
-AnyItem = TypeVar("AnyItem")
 WriteRow = Callable[[Row, int], Awaitable[Outcome]]
 """Writes a row, its persona asked for so many times."""
 
@@ -95,10 +96,10 @@ async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Repor
         DomainError, DataError: the pack or the evaluation scenarios do not fit.
     """
     settings = run.experiment.generation
-    standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
+    standards = load_standards(domain, HeldOut(read_held_out(run, domain)))
     meter = Meter(teacher)
     writer = writer_for(run, domain, meter)
-    rows = iter_rows(domain, settings, run.experiment.seed, run.corpus / "real.jsonl")
+    rows = training_rows(run, domain)
     with (
         RowStore(run.generation / "rows.sqlite") as store,
         Outputs(run, domain, standards, head_of(run, domain, teacher.description)) as outputs,
@@ -126,9 +127,11 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
     for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
         written, asked = report.written[kind], report.asked[kind]
         if written * 4 < asked:
+            fix = "the same command asks only for what is missing"
+            if report.likeness.scenarios_removed * 2 > asked:
+                fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
             raise StageError(
-                f"only {written} of {asked} {done}; the first failure: "
-                f"{first.reason} (the same command asks only for what is missing)"
+                f"only {written} of {asked} {done}; the first failure: {first.reason} ({fix})"
             )
     reporter.say(
         f"[yellow]{report.failed.total()} records failed[/], the first for: {escape(first.reason)} "
@@ -159,7 +162,7 @@ def rewrite(run: Run, domain: Domain) -> None:
     """
     settings, folder = run.experiment.generation, run.generation
     count = -(-settings.sessions // settings.scenarios_per_persona)
-    standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
+    standards = load_standards(domain, HeldOut(read_held_out(run, domain)))
     before = read_json(folder / "report.json")
     with RowStore(folder / "rows.sqlite") as store:
         if store.count(count) < count:
@@ -175,12 +178,27 @@ def rewrite(run: Run, domain: Domain) -> None:
 
 
 async def preview(run: Run, domain: Domain, teacher: ChatModel, count: int) -> list[Outcome]:
-    """The first rows of what `generate` would do, from persona to ranking; writes no record."""
-    standards = load_standards(domain, load_held_out(domain, run.experiment.evaluation.scenarios))
-    experiment, real = run.experiment, run.corpus / "real.jsonl"
-    rows = iter_rows(domain, experiment.generation, experiment.seed, real)
+    """The first rows of what `generate` would do, from persona to ranking; writes no record.
+
+    Evaluation scenarios that the teacher has still to write cannot be kept away from yet.
+    """
+    known = evaluation_path(run, domain).is_file() or not is_generated(run)
+    standards = load_standards(domain, HeldOut(read_held_out(run, domain) if known else []))
+    rows = training_rows(run, domain)
     work = Work(writer_for(run, domain, teacher), standards, lambda *_: None)
     return await together(write_row(work, row) for row in islice(rows, count))
+
+
+def training_rows(run: Run, domain: Domain) -> Iterator[Row]:
+    """The rows of a run's training data, in order, one at a time; see `iter_rows`."""
+    experiment = run.experiment
+    return iter_rows(
+        domain,
+        experiment.generation,
+        experiment.seed,
+        run.corpus / "real.jsonl",
+        split_of(run, domain).fits,
+    )
 
 
 @dataclass(frozen=True)
@@ -228,7 +246,7 @@ class Production:
             follower.done(row.index, outcome)
             follower.go_on()
 
-        await in_flight(missing(), write, self.width)
+        await in_flight(missing(), write, width_of(self.run))
         return count
 
     async def part_alike(self, again: list[Crowded], count: int) -> None:
@@ -237,7 +255,7 @@ class Production:
         What still is after `reasks` re-asks is a failure that takes its row with it.
         """
         while again:
-            await in_flight(iter(again), self.write_another, self.width)
+            await in_flight(iter(again), self.write_another, width_of(self.run))
             again = list(crowded(self.store.personas(count), self.scratch))
 
     async def write_another(self, crowded: Crowded) -> None:
@@ -265,35 +283,15 @@ class Production:
         """The index of personas, while it is needed."""
         return self.run.generation / ".personas.sqlite"
 
-    @property
-    def width(self) -> int:
-        """Rows under way at once: twice what the server takes, so that it never waits for one."""
-        server = self.run.experiment.server_of("teacher")
-        replicas = server.replicas if isinstance(server, AttachedServer) else ()
-        return 2 * server.limits.max_concurrency * (1 + len(replicas))
-
     def fingerprint(self, row: Row) -> str:
         """See `fingerprint_of`."""
         return fingerprint_of(row, self.circumstances)
 
 
-async def in_flight(
-    items: Iterator[AnyItem], work: Callable[[AnyItem], Awaitable[None]], width: int
-) -> None:
-    """Do some work on all items, on `width` of them at a time, each begun as another one ends."""
-
-    async def worker() -> None:
-        for item in items:
-            await work(item)
-
-    await together(worker() for _ in range(width))
-
-
 def fingerprints(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """The rows' numbers, and the fingerprints that they have under today's settings."""
     known = circumstances(run, domain, teacher)
-    experiment, real = run.experiment, run.corpus / "real.jsonl"
-    for row in iter_rows(domain, experiment.generation, experiment.seed, real):
+    for row in training_rows(run, domain):
         yield row.index, fingerprint_of(row, known)
 
 
@@ -309,8 +307,10 @@ def circumstances(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> str:
     for name in OUTSIDE_ROWS:
         del configuration["generation"][name]
     configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher}
-    held_out = scenarios_path(domain, experiment.evaluation.scenarios)
-    inputs = [held_out, *length_inputs(experiment.generation, run.corpus / "real.jsonl")]
+    inputs = [
+        evaluation_path(run, domain),
+        *length_inputs(experiment.generation, run.corpus / "real.jsonl"),
+    ]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest)
 
 

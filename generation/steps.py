@@ -1,8 +1,9 @@
-"""The generation stage's steps: the sessions, and the report that compares them with real ones."""
+"""The generation stage's steps: evaluation scenarios where asked for, sessions, and the report."""
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from generation.evaluation import write_evaluation
 from generation.stage import CODE, generate
 from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
@@ -10,7 +11,7 @@ from hybridtune.embedding.embedder import open_embedder
 from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
-from hybridtune.scenarios import scenarios_path
+from hybridtune.scenarios import evaluation_path, is_generated
 from hybridtune.serving.models import open_models
 from hybridtune.steps import Step, part, role_part
 
@@ -28,6 +29,7 @@ def steps(run: Run, domain: Domain) -> list[Step]:
             await generate(run, domain, models["teacher"], reporter)
 
     return [
+        *([evaluation(run, domain)] if is_generated(run) else []),
         Step(
             "generation",
             "generation",
@@ -39,6 +41,30 @@ def steps(run: Run, domain: Domain) -> list[Step]:
     ]
 
 
+def evaluation(run: Run, domain: Domain) -> Step:
+    """The held-out scenarios, before the sessions, which must keep away from them."""
+    experiment, folder = run.experiment, run.generation
+    configuration = part(experiment) | {
+        "generated": experiment.evaluation.generated.model_dump(mode="json"),
+        "reasks": experiment.generation.reasks,
+        "teacher": role_part(experiment, "teacher"),
+    }
+
+    async def work(reporter: Reporter) -> None:
+        roles = ["teacher"]
+        async with open_models(run, domain, roles, stage="generation", reporter=reporter) as models:
+            await write_evaluation(run, domain, models["teacher"], reporter)
+
+    return Step(
+        "generation:evaluation",
+        "generation",
+        lambda: fingerprint(configuration, [run.corpus / "real.jsonl"], CODE, domain=domain.digest),
+        (evaluation_path(run, domain), folder / "evaluation.json"),
+        lambda reporter: asyncio.run(work(reporter)),
+        ("teacher",),
+    )
+
+
 def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
     """The step's fingerprint, with this digest of what people have decided."""
     experiment = run.experiment
@@ -46,9 +72,11 @@ def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
         "teacher": role_part(experiment, "teacher"),
         "held_out": experiment.evaluation.scenarios,
     }
+    if is_generated(run):  # who is kept for evaluation decides who is left for training
+        configuration["share"] = experiment.evaluation.generated.share
     for where in ("engine", "ray"):  # which machines write it changes nothing that is written
         del configuration["generation"][where]
-    inputs = [scenarios_path(domain, experiment.evaluation.scenarios), run.corpus / "real.jsonl"]
+    inputs = [evaluation_path(run, domain), run.corpus / "real.jsonl"]
     return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)
 
 

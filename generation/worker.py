@@ -23,7 +23,8 @@ from hybridtune.chat.structured import Mode
 from hybridtune.config import Experiment
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, HybridtuneError
-from hybridtune.scenarios import load_held_out
+from hybridtune.overlap import HeldOut
+from hybridtune.records import Scenario
 
 ROW = TypeAdapter(Row)
 NAMESPACE = "hybridtune"
@@ -36,6 +37,7 @@ class Told:
     Attributes:
         experiment: as JSON.
         pack: the folder of the domain pack, the same on every machine.
+        held_out: the evaluation scenarios, each as JSON: their file may be on one machine only.
         endpoint: where the teacher is, without its key.
         key_variable: the environment variable that holds the key, where there is one.
         structured: how JSON is asked for.
@@ -45,6 +47,7 @@ class Told:
 
     experiment: str
     pack: Path
+    held_out: tuple[str, ...]
     endpoint: Endpoint
     key_variable: str | None
     structured: Mode
@@ -137,7 +140,8 @@ class Worker:
         told = self.told
         experiment = Experiment.model_validate_json(told.experiment)
         domain = Domain(told.pack)
-        standards = load_standards(domain, load_held_out(domain, experiment.evaluation.scenarios))
+        held_out = HeldOut(map(Scenario.model_validate_json, told.held_out))
+        standards = load_standards(domain, held_out)
         key = os.environ.get(told.key_variable, "").strip() if told.key_variable else None
         if told.key_variable and not key:
             raise ConfigError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from generation.apart import PERSON, SCENARIO, Talk
 from generation.coverage import Row, decided
 from generation.phases import phases_for
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
@@ -45,21 +46,18 @@ class Writer:
     sampling: Sampling
     seed: int
 
-    async def persona(self, row: Row, tries: int = 1) -> Persona:
-        """Who comes: the last of `tries` people, each asked for as another one than those before.
+    async def persona(self, row: Row, talk: Talk) -> Persona:
+        """Who comes: after what was asked and answered so far, somebody else, and it goes on there.
 
         What is asked depends on this row alone, never on whom its earlier people were like.
         """
         schema = decided(self.domain.schema("persona"), row.axes)
         prompt = self.domain.render("persona", theme=row.theme, axes=dict(row.axes), schema=schema)
         inputs = {"index": row.index, "theme": row.theme, "axes": dict(row.axes)}
-        messages = [Message(role="user", content=prompt)]
-        calls = []
-        for number in range(tries):
-            seed = derive(self.seed, "generation", row.index, "persona", *later(number))
-            reply = await self.ask("persona", tuple(messages), schema, seed, inputs)
-            messages += another(reply.text)
-            calls.append(reply.call_id)
+        messages = (Message(role="user", content=prompt), *talk.turns)
+        seed = derive(self.seed, "generation", row.index, "persona", *later(len(talk.calls)))
+        reply = await self.ask("persona", messages, schema, seed, inputs)
+        talk.heard(reply, PERSON)
         return Persona(
             id=persona_id(row),
             domain=self.domain.name,
@@ -67,20 +65,22 @@ class Writer:
             provenance={
                 "theme": row.theme,
                 "axes": dict(row.axes),
-                **self.origin(seed, {"persona": prompt}, *calls),
+                **self.origin(seed, {"persona": prompt}, *talk.calls),
             },
         )
 
-    async def scenario(self, row: Row, number: int, persona: Persona) -> Scenario:
-        """What the persona brings to one session."""
+    async def scenario(self, row: Row, number: int, persona: Persona, talk: Talk) -> Scenario:
+        """What the persona brings to one session: something else each time, as in `persona`."""
         schema = self.domain.schema("scenario")
         prompt = self.domain.render(
             "scenario", persona=persona.persona, theme=row.theme, schema=schema
         )
-        seed = derive(self.seed, "generation", row.index, "scenario", number)
+        again = later(len(talk.calls))
+        seed = derive(self.seed, "generation", row.index, "scenario", number, *again)
         inputs = {"persona": persona.persona, "theme": row.theme}
-        messages = (Message(role="user", content=prompt),)
+        messages = (Message(role="user", content=prompt), *talk.turns)
         reply = await self.ask("scenario", messages, schema, seed, inputs, sample=number)
+        talk.heard(reply, SCENARIO)
         return Scenario(
             id=row_id("scenario", row, number),
             domain=self.domain.name,
@@ -89,13 +89,16 @@ class Writer:
             provenance={
                 "persona": persona.id,
                 "theme": row.theme,
-                **self.origin(seed, {"scenario": prompt}, reply.call_id),
+                **self.origin(seed, {"scenario": prompt}, *talk.calls),
             },
         )
 
-    async def session(self, row: Row, number: int, scenario: Scenario, sample: int = 0) -> Written:
-        """A conversation over a scenario, by the configured method."""
-        seed = derive(self.seed, "generation", row.index, "session", number, *later(sample))
+    async def session(
+        self, row: Row, number: int, scenario: Scenario, sample: int = 0, again: int = 0
+    ) -> Written:
+        """A conversation over a scenario, by the configured method; drawn anew where `again`."""
+        parts = (*later(sample), *(("again", again) if again else ()))
+        seed = derive(self.seed, "generation", row.index, "session", number, *parts)
         write = self.whole if self.settings.method == "whole" else self.two_agent
         messages, how, cut_turns = await write(scenario, row.exchanges[number], seed)
         session = Session(
@@ -244,18 +247,6 @@ def row_id(kind: str, row: Row, number: int, sample: int = 0) -> str:
 def later(sample: int) -> tuple[int, ...]:
     """The part of a seed that tells samples apart; the first draws as if there were no others."""
     return (sample,) if sample else ()
-
-
-def another(answer: str) -> tuple[Message, Message]:
-    """The two turns that ask for somebody else than the person just written."""
-    return (
-        Message(role="assistant", content=answer),
-        Message(
-            role="user",
-            content="This person is too like another one of the collection. Invent somebody else "
-            "with the same decided traits but another life, in the same form.",
-        ),
-    )
 
 
 @cache

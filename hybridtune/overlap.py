@@ -62,7 +62,7 @@ class HeldOut:
         self.index: dict[str, list[int]] = {}
         for number, scenario in enumerate(scenarios):
             # A scenario without any 8-gram is known by all its words instead.
-            marks = text_grams([scenario.scenario, scenario.persona], 8)
+            marks = text_grams([scenario.scenario, own_words(scenario)], 8)
             marks = marks or {all_words(scenario.scenario)}
             self.ids.append(scenario.id)
             self.limits.append(min(HELD_OUT_SHARED, len(marks)))
@@ -88,6 +88,17 @@ class HeldOut:
             if count >= self.limits[number]
         ]
         return min(near)[1] if near else None
+
+
+def own_words(scenario: Scenario) -> dict[str, Any]:
+    """The persona without the values that its row decided: training rows have the same ones."""
+    axes = scenario.provenance.get("axes")
+    decided = axes if isinstance(axes, dict) else {}
+    return {
+        name: value
+        for name, value in scenario.persona.items()
+        if name not in decided or decided[name] != value
+    }
 
 
 def all_words(value: Any) -> str:

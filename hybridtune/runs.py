@@ -47,7 +47,8 @@ class Run:
         """Folder of the generation stage.
 
         `personas.jsonl` (Persona), `scenarios.jsonl` (Scenario), `drafts.jsonl` (Session),
-        `rankings.jsonl` (Judgment), `reviews.jsonl`, `synthetic.jsonl` (Session), `report.json`.
+        `rankings.jsonl` (Judgment), `reviews.jsonl`, `synthetic.jsonl` (Session), `report.json`;
+        `evaluation.jsonl` (Scenario), where the teacher writes the evaluation scenarios.
         """
         return self.path / "generation"
 

@@ -1,8 +1,8 @@
 """Held-out evaluation scenarios: where they come from, and each checked against its pack.
 
-Reads the pack's `scenarios/evaluation.jsonl`, or the file that `evaluation.scenarios` names: JSONL
-of Scenario records, or a CSV (`scenario_table.py`). Generation keeps away from them, evaluation
-plays them.
+Reads, as `evaluation.scenarios` says, the pack's `scenarios/evaluation.jsonl`, the run's
+`generation/evaluation.jsonl`, which the teacher wrote, or the file that it names: JSONL of Scenario
+records, or a CSV (`scenario_table.py`). Generation keeps away from them, evaluation plays them.
 """
 
 import json
@@ -13,10 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hybridtune.config.evaluation import DOMAIN, GENERATED
 from hybridtune.domain import Domain
 from hybridtune.errors import DataError
-from hybridtune.overlap import HeldOut
 from hybridtune.records import Scenario, first_problem
+from hybridtune.runs import Run
 from hybridtune.scenario_table import TABLES, read_table
 from hybridtune.schemas import misfit
 
@@ -25,17 +26,44 @@ Row = tuple[int, Scenario | DataError]
 
 
 def scenarios_path(domain: Domain, setting: str) -> Path:
-    """The file of the evaluation scenarios, by `evaluation.scenarios`."""
-    return domain.path / "scenarios" / "evaluation.jsonl" if setting == "domain" else Path(setting)
+    """The file of scenarios that were there before the run: the pack's, or one's own."""
+    return domain.path / "scenarios" / "evaluation.jsonl" if setting == DOMAIN else Path(setting)
 
 
-def load_held_out(domain: Domain, setting: str) -> HeldOut:
+def is_generated(run: Run) -> bool:
+    """Whether the teacher writes the evaluation scenarios."""
+    return run.experiment.evaluation.scenarios == GENERATED
+
+
+def evaluation_path(run: Run, domain: Domain) -> Path:
+    """The file of a run's evaluation scenarios, by `evaluation.scenarios`."""
+    if is_generated(run):
+        return run.generation / "evaluation.jsonl"
+    return scenarios_path(domain, run.experiment.evaluation.scenarios)
+
+
+def read_held_out(run: Run, domain: Domain) -> list[Scenario]:
     """What training data must keep away from.
 
     Raises:
         DataError: the file is missing, or a line holds no scenario.
     """
-    return HeldOut(good(read_rows(scenarios_path(domain, setting), domain)))
+    return good(read_rows(written_path(run, domain), domain))
+
+
+def written_path(run: Run, domain: Domain) -> Path:
+    """As `evaluation_path`, of a file that is there, if the teacher has to write it.
+
+    Raises:
+        DataError: the teacher has not.
+    """
+    path = evaluation_path(run, domain)
+    if is_generated(run) and not path.is_file():
+        raise DataError(
+            "the evaluation scenarios are not written yet", where=str(path),
+            fix="`hybridtune generate` writes them",
+        )  # fmt: skip
+    return path
 
 
 def read_scenarios(path: Path, domain: Domain) -> list[Scenario]:

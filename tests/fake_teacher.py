@@ -16,6 +16,7 @@ from hybridtune.errors import CallError
 from hybridtune.progress import silent
 from hybridtune.records import Scenario, read_jsonl, write_jsonl
 from hybridtune.runs import Run
+from hybridtune.seeds import derive
 
 FILES = (
     "personas.jsonl",
@@ -27,6 +28,7 @@ FILES = (
     "failures.jsonl",
     "report.json",
 )
+SEED = 5
 HELD = "The chain jumps off the front ring on every steep hill and then I have to push it home"
 OBJECT = '{"type": "object"}'
 PACK = {
@@ -87,13 +89,17 @@ class FakeTeacher:
         if request.task == "judge":
             return self.verdict()
         index = request.inputs.get("index", request.inputs.get("persona", {}).get("index"))
+        first = len(request.messages) == 1
         if index in self.told.get(f"fail_{request.task}", ()):
             raise CallError(f"{request.task}: no usable answer in 3 tries")
         if request.task == "persona":
             bike = request.inputs["axes"]["bike"]
-            return {"index": index, "bike": bike, "about": nonsense(drawn)}
+            held = index in self.told.get("copy_person", ()) and first
+            return {"index": index, "bike": bike, "about": HELD if held else nonsense(drawn)}
         if request.task == "scenario":
-            return {"problem": HELD if index in self.told.get("copy", ()) else nonsense(drawn)}
+            held = index in self.told.get("copy", ())
+            held = held or (index in self.told.get("copy_once", ()) and first)
+            return {"problem": HELD if held else nonsense(drawn)}
         if request.task == "patient":
             asked = sum(message.role == "assistant" for message in request.messages)
             return "Thanks, that helps. [END]" if asked >= 4 else nonsense(drawn)
@@ -104,7 +110,9 @@ class FakeTeacher:
     def turns(self, request: ChatRequest, drawn: random.Random, index: int) -> list[dict[str, str]]:
         speakers = ("patient", "counselor") * request.inputs["exchanges"]
         turns = [{"speaker": speaker, "text": nonsense(drawn)} for speaker in speakers]
-        if index in self.told.get("copy_in_draft", ()):
+        once = request.seed == derive(SEED, "generation", index, "session", 0)
+        held = once and index in self.told.get("copy_in_draft_once", ())
+        if held or index in self.told.get("copy_in_draft", ()):
             turns[0]["text"] = f"Well, {HELD}."
         if index in self.told.get("leak", ()):
             turns[1]["text"] = "As an AI, I never ride."
@@ -143,7 +151,7 @@ def run_of(path: Path, **generation: Any) -> Run:
     experiment = Experiment.model_validate(
         {
             "name": "test",
-            "seed": 5,
+            "seed": SEED,
             "model": {"name": "none"},
             "servers": {"fake": {"kind": "scripted"}},
             "roles": {role: {"server": "fake"} for role in ROLES},

@@ -163,14 +163,18 @@ async def test_thresholds_decide(
     }
 
 
-async def test_copies_of_an_evaluation_scenario_are_removed_and_counted(
+async def test_what_stays_near_an_evaluation_scenario_is_removed_and_counted(
     pack: Domain, tmp_path: Path
 ) -> None:
-    run = await generated(pack, tmp_path / "run", FakeTeacher(copy=[1, 4], copy_in_draft=[7]))
+    teacher = FakeTeacher(copy=[1, 4], copy_in_draft=[7])
+    run = await generated(pack, tmp_path / "run", teacher)
     report = read_json(run.generation / "report.json")
     assert report["held_out"] == {
         "scenarios": 1,
         "limit_shared_8grams": 5,
+        "personas_replaced": 0,
+        "scenarios_replaced": 0,
+        "drafts_replaced": 0,
         "scenarios_removed": 2,
         "drafts_removed": 1,
         "most_shared": 0,
@@ -184,6 +188,55 @@ async def test_copies_of_an_evaluation_scenario_are_removed_and_counted(
     assert {failure.reason for failure in failures} == {
         "too near to the evaluation scenario held-1"
     }
+    # Each was asked for three times in all: once, and again for `reasks`.
+    asked = Counter(request.task for request in teacher.requests)
+    assert (asked["scenario"], asked["session"]) == (10 + 2 * 3, 9 + 3)
+
+
+async def test_what_is_near_once_is_replaced_and_no_session_is_lost(
+    pack: Domain, tmp_path: Path
+) -> None:
+    told: dict[str, Any] = {
+        "copy_person": [2], "copy_once": [1, 4], "copy_in_draft_once": [7]
+    }  # fmt: skip
+    run = await generated(pack, tmp_path / "run", FakeTeacher(**told))
+    mixed = await generated(pack, tmp_path / "mixed", FakeTeacher(delays=3, **told))
+    assert contents(run) == contents(mixed)
+    report = read_json(run.generation / "report.json")
+    found = report["held_out"]
+    assert [found[f"{kind}s_replaced"] for kind in ("persona", "scenario", "draft")] == [1, 2, 1]
+    assert (found["scenarios_removed"], found["drafts_removed"]) == (0, 0)
+    assert all(count["failed"] == 0 for count in report["counts"].values())
+    assert report["coverage"]["met"] is True
+    assert len(read_jsonl(run.generation / "synthetic.jsonl", Session)) == 12
+    for path in run.generation.glob("*.jsonl"):
+        assert HELD not in path.read_text()
+    calls = {task: count["calls"] for task, count in report["tokens"].items()}
+    assert calls == {"persona": 13, "scenario": 14, "session": 13, "judge": 12}
+    second = read_jsonl(run.generation / "scenarios.jsonl", Scenario)[1]
+    assert len(second.provenance["calls"]) == 2
+
+
+async def test_best_of_replaces_each_draft_for_itself(pack: Domain, tmp_path: Path) -> None:
+    teacher = FakeTeacher(copy_in_draft_once=[3])
+    run = await generated(pack, tmp_path / "run", teacher, best_of=2)
+    report = read_json(run.generation / "report.json")
+    assert report["held_out"]["drafts_replaced"] == 1
+    assert report["counts"]["draft"] == {"asked": 24, "written": 24, "failed": 0}
+    assert len({request.seed for request in teacher.requests}) == len(teacher.requests)
+
+
+async def test_a_persona_that_stays_near_takes_its_scenarios_with_it(
+    pack: Domain, tmp_path: Path
+) -> None:
+    teacher = FakeTeacher(copy_person=[2])
+    run = await generated(
+        pack, tmp_path / "run", teacher, reasks=0, scenarios_per_persona=2, sessions=6
+    )
+    counts = read_json(run.generation / "report.json")["counts"]
+    assert counts["persona"] == {"asked": 3, "written": 3, "failed": 0}
+    assert counts["scenario"] == {"asked": 6, "written": 4, "failed": 2}
+    assert sum(request.task == "scenario" for request in teacher.requests) == 4
 
 
 async def test_evaluation_scenarios_of_the_users_own(pack: Domain, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from generation.show import chains, spent_on
 from generation.stage import preview as first_rows
 from generation.summary import render_summary
 from hybridtune.cli.options import ENGINES
-from hybridtune.cli.plan import loads_table, priced, teacher_load
+from hybridtune.cli.plan import loads_table, priced, teacher_loads
 from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
 from hybridtune.cli.reproduce import find_run, run_folder
 from hybridtune.cli.steps import steps_of
@@ -24,6 +24,7 @@ from hybridtune.manifest import Manifest
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run, load_run, lock_run, open_run
+from hybridtune.scenarios import evaluation_path, is_generated
 from hybridtune.serving.models import open_models
 from hybridtune.steps import run_steps
 
@@ -52,7 +53,7 @@ def generate(
     console = Console()
     preflight_of_teacher(experiment, domain)
     if dry_run:
-        console.print(loads_table(experiment, [teacher_load(experiment)]))
+        console.print(loads_table(experiment, teacher_loads(experiment)))
         return
     reporter = Reporter()
     with lock_run(folder):
@@ -72,6 +73,9 @@ def generate(
         reporter.say(f"[bold]{escape(experiment.name)}[/] in {escape(str(folder))}")
         run_steps(steps, manifest, reporter, redo=redo)
     console.print(render_summary(read_json(opened.generation / "report.json")))
+    if is_generated(opened):
+        place = evaluation_path(opened, domain)
+        console.print(f"evaluation scenarios: {place}", soft_wrap=True, highlight=False)
     for name, file in (("sessions", "synthetic.jsonl"), ("report", "report.html")):
         console.print(f"{name}: {opened.generation / file}", soft_wrap=True, highlight=False)
 
@@ -141,6 +145,8 @@ def show_preview(
                 return await first_rows(run, domain, models["teacher"], count)
 
     outcomes = asyncio.run(ask())
+    if is_generated(run) and not evaluation_path(run, domain).is_file():
+        console.print("note: not held against the evaluation scenarios, which are still to come")
     for each in chains(outcomes, run.experiment.generation, domain.settings):
         console.print(each)
     console.print(extrapolated(run.experiment, outcomes))

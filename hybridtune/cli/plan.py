@@ -17,12 +17,14 @@ from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from hybridtune.cli.steps import steps_of
 from hybridtune.config import Experiment
+from hybridtune.config.evaluation import GENERATED
 from hybridtune.config.experiment import EMBEDDER
 from hybridtune.config.servers import ManagedServer, Prices
 from hybridtune.domain import Domain
 from hybridtune.manifest import Manifest
 from hybridtune.records import read_json
 from hybridtune.runs import Run
+from hybridtune.scenarios import evaluation_path, is_generated
 from hybridtune.steps import why_run
 from training.layout import layout_of
 from training.needs import memory_of
@@ -74,7 +76,10 @@ def print_plan(run: Run, domain: Domain) -> None:
 
 
 def scenario_count(run: Run, domain: Domain) -> int:
-    """How many held-out scenarios the evaluation uses."""
+    """How many held-out scenarios the evaluation uses, or will, once the teacher wrote them."""
+    if is_generated(run) and not evaluation_path(run, domain).is_file():
+        evaluation = run.experiment.evaluation
+        return evaluation.count or evaluation.generated.count
     return len(choose_scenarios(run, domain))
 
 
@@ -86,7 +91,7 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
     answer = roles.counselor.sampling.max_tokens
     history = evaluation.max_exchanges * answer
     return [
-        teacher_load(experiment),
+        *teacher_loads(experiment),
         Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
         Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
         *judge_loads(experiment, conversations, history),
@@ -139,6 +144,17 @@ def safety_loads(run: Run, domain: Domain) -> list[Load]:
         tokens = count * rounds * getattr(experiment.roles, role).sampling.max_tokens // 2
         prompts = count * rounds * 2 * PROMPT_TOKENS
         rows.append(Load(role, count * rounds, prompts, tokens, "safety suite"))
+    return rows
+
+
+def teacher_loads(experiment: Experiment) -> list[Load]:
+    """What the teacher writes: the sessions, and the evaluation scenarios where asked for."""
+    rows = [teacher_load(experiment)]
+    if experiment.evaluation.scenarios == GENERATED:
+        calls = 2 * experiment.evaluation.generated.count
+        most = experiment.roles.teacher.sampling.max_tokens
+        tokens = calls * 2 * PROMPT_TOKENS, calls * most // 2
+        rows.append(Load("teacher", calls, *tokens, "evaluation scenarios"))
     return rows
 
 

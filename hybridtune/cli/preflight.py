@@ -10,8 +10,10 @@ import aiohttp
 from eval.safety.suite import load_suite
 from eval.simulate import choose_scenarios
 from eval.twins import read_twists
+from generation.evaluation import check_split
 from generation.execution import executor_of
 from hybridtune.config import Experiment
+from hybridtune.config.evaluation import DOMAIN, GENERATED
 from hybridtune.config.experiment import EMBEDDER, role_key
 from hybridtune.config.servers import AttachedServer, ManagedServer
 from hybridtune.domain import Domain
@@ -19,6 +21,7 @@ from hybridtune.errors import ConfigError, InputError
 from hybridtune.manifest import Manifest
 from hybridtune.places import FROM_HERE, check_models
 from hybridtune.runs import Run
+from hybridtune.scenarios import is_generated
 from hybridtune.scripted.judge import check_rules
 from hybridtune.scripted.stock import stock
 from hybridtune.serving.models import check_attached
@@ -55,11 +58,7 @@ def preflight(experiment: Experiment, domain: Domain) -> None:
     check_models(experiment, roles)
     for role in roles:
         check_role(experiment, role)
-    if experiment.evaluation.scenarios != "domain":
-        path = Path(experiment.evaluation.scenarios)
-        if not path.is_file():
-            raise InputError("no such file", where=f"evaluation.scenarios: {path}")
-    choose_scenarios(Run(Path(), experiment), domain)
+    check_scenarios(experiment, domain)
 
 
 def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
@@ -74,6 +73,17 @@ def preflight_of_teacher(experiment: Experiment, domain: Domain) -> None:
     check_models(experiment, roles)
     for role in roles:
         check_role(experiment, role)
+    check_split(Run(Path(), experiment), domain)
+
+
+def check_scenarios(experiment: Experiment, domain: Domain) -> None:
+    """Evaluation scenarios must be there, or, where the teacher will write them, be possible."""
+    setting, run = experiment.evaluation.scenarios, Run(Path(), experiment)
+    if setting not in (DOMAIN, GENERATED) and not Path(setting).is_file():
+        raise InputError("no such file", where=f"evaluation.scenarios: {setting}")
+    if not is_generated(run):
+        choose_scenarios(run, domain)
+    check_split(run, domain)
 
 
 def check_corpus(experiment: Experiment) -> None:

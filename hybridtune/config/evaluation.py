@@ -1,9 +1,22 @@
 """The eval stage: scenarios, conversations, judgments and statistics."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hybridtune.config.base import Settings
 from hybridtune.config.judging import JudgingSettings
+
+DOMAIN = "domain"
+GENERATED = "generated"
+"""What `evaluation.scenarios` may be beside a file's path."""
+
+
+class GeneratedSettings(Settings):
+    """The held-out scenarios that the teacher writes, where `scenarios: generated`."""
+
+    count: int = Field(default=50, ge=2)
+    """Scenarios to write, spread over themes and axes in exact quotas."""
+    share: float = Field(default=0.2, gt=0, lt=1)
+    """Of all combinations of theme and axes, those kept for evaluation, drawn by hash."""
 
 
 class SafetySettings(Settings):
@@ -16,8 +29,11 @@ class SafetySettings(Settings):
 class EvaluationSettings(Settings):
     """How the variants are compared."""
 
-    scenarios: str = "domain"
-    """`domain`: the pack's held-out scenarios; else a JSONL file of Scenario records, or a CSV."""
+    scenarios: str = DOMAIN
+    """`domain`: the pack's; `generated`: the teacher's; else a JSONL file of Scenario records, or
+    a CSV."""
+    generated: GeneratedSettings = GeneratedSettings()
+    """How many the teacher writes, and who is kept for them."""
     count: int | None = Field(default=None, ge=2)
     """Use only this many scenarios, drawn with the experiment's seed."""
     repeats: int = Field(default=1, ge=1)
@@ -44,3 +60,12 @@ class EvaluationSettings(Settings):
     """How often a verdict that cannot be parsed is asked for again."""
     safety: SafetySettings | None = None
     """Runs the pack's safety suite too, e.g. `{draws: 5}`; left out, `hybridtune safety` does."""
+
+    @model_validator(mode="after")
+    def count_can_be_met(self) -> "EvaluationSettings":
+        """More scenarios than are written would be missed only after all of them were."""
+        if self.scenarios == GENERATED and (self.count or 0) > self.generated.count:
+            raise ValueError(
+                f"count is {self.count}, but generated.count is {self.generated.count}"
+            )
+        return self
