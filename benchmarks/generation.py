@@ -366,11 +366,11 @@ def main() -> None:
         figures = against_bare(rows, faults)
         nominal = told.latency_ms + tail_rate * (TAIL_MS - told.latency_ms)
         late = max(0.0, figures["served_ms"] - nominal)
-        for ideal_s, late_ms in (("ideal_s", 0.0), ("ideal_as_served_s", late)):
+        for schedule, late_ms in (("ideal", 0.0), ("ideal_as_served", late)):
             best = ideal(rows, told.latency_ms + late_ms, tail_rate, TAIL_MS + late_ms)
-            name = ideal_s.removesuffix("_s")
-            figures |= {ideal_s: best, f"bare_to_{name}": bare_seconds(figures) / best}
-            figures[f"ours_to_{name}"] = figures["ours"]["seconds"] / best
+            figures[f"{schedule}_s"] = best
+            figures[f"bare_to_{schedule}"] = bare_seconds(figures) / best
+            figures[f"ours_to_{schedule}"] = figures["ours"]["seconds"] / best
         figures["rows"] = rows
         keep(**{name: figures})
 
