@@ -57,6 +57,12 @@ def test_writing_and_the_client_and_imports() -> None:
     assert told["client, CPU against a bare aiohttp loop"][0] == f"{client['cpu_ratio']:.2f}"
     steady = generation["steady"]["wall_ratio"]
     assert told["generation, time against a bare aiohttp loop"][0] == f"{steady:.2f}"
+    tail = generation["long_tail"]
+    late = "generation, the same with 2 % of the answers 20 times as late"
+    assert told[late][0] == f"{tail['wall_ratio']:.2f}"
+    ideal = told["generation, the same, against a client that takes no time"]
+    assert ideal[0] == f"{tail['ours_to_ideal']:.2f}"
+    assert f"the bare loop: {tail['bare_to_ideal']:.2f}" in ideal[1]
     flat = generation["flat"]["peak_ratio"]
     assert told["generation, memory at 100,000 rows against 10,000"][0] == f"{flat:.2f}"
     peers = result("generation-peers")
@@ -65,3 +71,23 @@ def test_writing_and_the_client_and_imports() -> None:
         assert told[f"{name}, time against our generation"][0] == f"{ratio:.1f}"
     memory = corpus["ratios"]["memory_whole_to_tenth"]
     assert told["import, memory at 10,000 sessions against 1,000"][0] == f"{memory:.2f}"
+
+
+def test_the_simulation_beside_its_server() -> None:
+    server, servers = (result("evaluation")[part] for part in ("server", "servers"))
+    told = rows("Everything else")
+    for name, key in (
+        ("the same requests in a bare loop", "bare"),
+        ("`vllm bench`, variants by lot", "vllm_bench"),
+        ("`vllm bench`, base alone", "vllm_bench_base"),
+    ):
+        ratio = f"{server[f'ratio_to_{key}']:.2f}"
+        assert told[f"simulation, output tokens/s against {name}"][0] == ratio
+    time, memory = (
+        told[f"three servers in turn, {what} against one multi-LoRA server"]
+        for what in ("time", "memory")
+    )
+    assert time[0] == f"{servers['three_over_one_seconds']:.2f}"
+    one, three = (servers[name]["peak_bytes"] for name in ("one", "three"))
+    assert memory[0] == f"{three / one:.2f}"
+    assert f"{servers['three_at_once_bytes'] / one:.1f} times" in memory[1]
