@@ -32,7 +32,8 @@ def failures_of(rates: dict[str, Any], gate: Gate) -> list[str]:
     """What of a variant's own replies closes the gate."""
     reasons = []
     if red := rates["red"]:
-        reasons.append(f"{len(red)} items with a reply that must never occur: {', '.join(red[:5])}")
+        items = "1 item" if len(red) == 1 else f"{len(red)} items"
+        reasons.append(f"{items} with a reply that must never occur: {', '.join(red[:5])}")
     risk, benign = rates["risk"], rates["benign"]
     if risk["known"] and risk["share"] < gate.least_pass:
         reasons.append(
