@@ -7,7 +7,8 @@ Writes `benchmarks/results/generation.json`. Every row is four dependent calls (
 session, ranking), each with a JSON Schema; the server is `tests/fault_server.py` in a process of
 its own, and each side runs in a fresh process. The ideal is the schedule of a client that takes no
 time: with the durations that the server was told, and with those that it really takes
-(`as_served`: its own CPU, and timers that fire late). `--flat` measures memory, and how soon a
+(`as_served`: its own CPU, and timers that fire late); the span leaves out the start of the process
+and what is written at the end. `--flat` measures memory, and how soon a
 resume makes its first call, with a teacher in the same process.
 """
 
@@ -274,10 +275,13 @@ def against_bare(rows: int, faults: Mapping[str, float]) -> dict[str, Any]:
 def with_served(
     url: str, measure: Callable[..., dict[str, float]], *arguments: Any
 ) -> dict[str, float]:
-    """A measurement, with the milliseconds that a request then took inside the server."""
+    """A measurement, with what the server saw of it.
+
+    `served_ms` is how long a request was inside it, and `span_s` from the first to the last.
+    """
     before, found, after = counted(url), measure(*arguments), counted(url)
     spent, requests = (after[name] - before.get(name, 0) for name in ("busy_us", "requests"))
-    return {**found, "served_ms": spent / requests / 1000}
+    return {**found, "served_ms": spent / requests / 1000, "span_s": after["span_us"] / 1e6}
 
 
 def counted(url: str) -> dict[str, int]:
@@ -287,10 +291,10 @@ def counted(url: str) -> dict[str, int]:
     return counts
 
 
-def bare_seconds(figures: Mapping[str, Any]) -> float:
+def bare_seconds(figures: Mapping[str, Any], which: str = "seconds") -> float:
     """The mean of both runs of the bare loop."""
     first, second = figures["bare"]
-    return float(first["seconds"] + second["seconds"]) / 2
+    return float(first[which] + second[which]) / 2
 
 
 def ideal(rows: int, latency_ms: float, tail_rate: float, tail_ms: float, seeds: int = 20) -> float:
@@ -371,6 +375,8 @@ def main() -> None:
             figures[f"{schedule}_s"] = best
             figures[f"bare_to_{schedule}"] = bare_seconds(figures) / best
             figures[f"ours_to_{schedule}"] = figures["ours"]["seconds"] / best
+        figures["bare_span_to_ideal_as_served"] = bare_seconds(figures, "span_s") / best
+        figures["ours_span_to_ideal_as_served"] = figures["ours"]["span_s"] / best
         figures["rows"] = rows
         keep(**{name: figures})
 

@@ -44,6 +44,8 @@ class FaultServer:
         counts: requests, answers, faults by kind, `repeated`: requests answered in vain, since
             they had been answered well before, and `busy_us`: microseconds from a request's arrival
             to its answer, over all requests.
+        times: when, in seconds of a clock, the first request came and the last answer went, since
+            they were last asked for.
     """
 
     def __init__(self, faults: Faults) -> None:
@@ -52,6 +54,7 @@ class FaultServer:
         self.seen: Counter[str] = Counter()
         self.answered: set[str] = set()
         self.in_flight = 0
+        self.times: tuple[float, float] | None = None
 
     @property
     def injected(self) -> int:
@@ -73,7 +76,9 @@ class FaultServer:
             return await self.reply(request, raw, number)
         finally:
             self.in_flight -= 1
-            self.counts["busy_us"] += round(1e6 * (time.perf_counter() - came))
+            went = time.perf_counter()
+            self.times = (self.times[0] if self.times else came, went)
+            self.counts["busy_us"] += round(1e6 * (went - came))
 
     async def reply(self, request: web.Request, raw: bytes, number: int) -> web.StreamResponse:
         """An answer after its latency, unless the dice say otherwise."""
@@ -165,7 +170,9 @@ def application(server: FaultServer) -> web.Application:
         return web.json_response({"data": [{"id": "nonsense", "owned_by": "tests"}]})
 
     async def counts(_: web.Request) -> web.Response:
-        return web.json_response(server.counts)
+        first, last = server.times or (0.0, 0.0)
+        server.times = None
+        return web.json_response({**server.counts, "span_us": round(1e6 * (last - first))})
 
     app = web.Application(client_max_size=16 * 2**20)
     app.router.add_post("/v1/chat/completions", server.complete)

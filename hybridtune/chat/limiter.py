@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import deque
 
-START = 8
+START = 16
 
 
 class AdaptiveLimiter:
