@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,27 @@ def test_the_whole_job_runs_without_a_network(demo_run: Path, tmp_path: Path) ->
     )
     assert b"blocked by the test" in done.stderr
     assert own.read_text(encoding="utf-8") == "192.0.2.1\n"
+
+
+ALONE = ("unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""Runs a command where the kernel has no network but loopback, whatever language it is in."""
+
+
+def test_the_evaluation_runs_where_the_kernel_has_no_network(
+    demo_run: Path, tmp_path: Path
+) -> None:
+    if subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody make a network namespace (unshare, iproute2)")
+    run = tmp_path / "run"
+    shutil.copytree(demo_run, run, ignore=shutil.ignore_patterns("calls.sqlite*", "checkpoints"))
+    shutil.rmtree(run / "eval")
+    command = [*ALONE, sys.executable, "-m", "eval", str(run), "--force"]
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert len(read_jsonl(run / "eval/conversations.jsonl", Session)) == 4 * len(VARIANTS)
+    before, after = (read_json(each / "eval/analysis.json") for each in (demo_run, run))
+    assert after.keys() == before.keys()
+    assert (run / "eval/report.html").is_file()
 
 
 def test_how_near_training_came_is_reported(demo_run: Path) -> None:
