@@ -13,7 +13,7 @@ import numpy as np
 from eval.statistics.arrays import Array
 
 QUANTILES = {"lowest": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "highest": 1.0}
-MOST_AMONG, MOST_NAMED = 2000, 20
+MOST_AMONG = 2000
 AT_ONCE = 512
 
 
@@ -135,7 +135,7 @@ def closest(scenarios: Named, sessions: Named, threshold: float) -> dict[str, An
         "above": above,
         "share_above": round(above / len(cosines), 4),
         "nearest": pairs[0],
-        "near_duplicates": pairs[: min(above, MOST_NAMED)],
+        "near_duplicates": pairs[:above],
     }
 
 
@@ -159,11 +159,16 @@ def to_another(rows: Array) -> Array:
 
 def reached(found: Mapping[str, Any]) -> dict[str, int]:
     """By variant how many scenarios have a near-duplicate in its training data, if any has."""
-    counts = {
-        name: max((side["above"] for side in (one["told"], one["said"]) if side), default=0)
+    near = {
+        name: {
+            pair["scenario"]
+            for side in (one["told"], one["said"])
+            if side
+            for pair in side["near_duplicates"]
+        }
         for name, one in found["variants"].items()
     }
-    return {name: count for name, count in counts.items() if count}
+    return {name: len(scenarios) for name, scenarios in near.items() if scenarios}
 
 
 def notes_on(found: Mapping[str, Any]) -> list[str]:
