@@ -218,6 +218,16 @@ def test_eval_from_elsewhere_changes_nothing(elsewhere: Run) -> None:
     assert json.loads((elsewhere.path / "manifest.json").read_text()) == manifest
 
 
+def test_status_looks_for_the_models_of_all_roles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(HOME)
+    encoder = ("servers.encoder={kind: managed, model: ./absent}", "roles.embedder.server=encoder")
+    status(open_run(tmp_path / "runs" / "demo", demo(*encoder)).path)
+    assert "note: servers.encoder.model: ./absent: no such folder" in capsys.readouterr().out
+
+
 def test_status_from_elsewhere_tells_what_it_can(
     elsewhere: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
