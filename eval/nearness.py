@@ -171,12 +171,43 @@ def reached(found: Mapping[str, Any]) -> dict[str, int]:
     return {name: len(scenarios) for name, scenarios in near.items() if scenarios}
 
 
+def unseen(found: Mapping[str, Any]) -> float | None:
+    """The median cosine of clients' words with the scenario that they play, if it is too low.
+
+    Under the threshold, most sessions on a scenario would not count as near to it.
+    """
+    own = found["references"]["conversations_to_own_scenario"]
+    return float(own["median"]) if own and own["median"] < found["threshold"] else None
+
+
+def note_on_unseen(found: Mapping[str, Any]) -> list[str]:
+    """That the threshold hides what it is there to find, and which one would not."""
+    median, references = unseen(found), found["references"]
+    if median is None:
+        return []
+    own = references["conversations_to_own_scenario"]
+    other = references["conversations_to_another_scenario"]
+    advice = ""
+    if other and other["highest"] < own["lowest"]:
+        advice = (
+            f"; roles.embedder.near_duplicate between {other['highest']:.2f} and"
+            f" {own['lowest']:.2f} would tell them from talks on other scenarios"
+        )
+    elif other:
+        advice = "; no value would, as some talks on other scenarios come as near by this model"
+    return [
+        f"Clients who play an evaluation scenario come to {median:.2f} with it by embeddings"
+        f" (median), and only {found['threshold']:g} counts as near: training sessions on it would"
+        f" mostly not be found by their clients' words{advice}."
+    ]
+
+
 def notes_on(found: Mapping[str, Any]) -> list[str]:
     """What a reader must know of near-duplicates by embeddings; takes the analysis' `nearness`."""
     if not found["measured"]:
         return []
     about = "a stand-in that sees letters, not meaning" if scripted(found) else "embeddings"
-    lines = []
+    lines = note_on_unseen(found)
     for name in reached(found):
         one = found["variants"][name]
         pair = max(

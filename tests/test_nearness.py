@@ -9,7 +9,7 @@ from fabricated import make_domain, make_run, with_embedder
 from eval.analysis import analyse
 from eval.cells import variant_of
 from eval.embeddings import NOT_YET, UNCONFIGURED, embed_run
-from eval.grounds import grounds
+from eval.grounds import grounds, nearness_ground
 from eval.mismatch import mismatch
 from eval.nearness import (
     AT_ONCE,
@@ -20,6 +20,7 @@ from eval.nearness import (
     among,
     closest,
     nearness,
+    notes_on,
     reached,
 )
 from eval.overlap import overlap
@@ -131,6 +132,38 @@ def test_references_tell_the_own_scenario_from_the_others() -> None:
     assert found["conversations_to_another_scenario"]["highest"] < 0.8
     cosines = scenarios.rows @ scenarios.rows.T - 2 * np.eye(5)
     assert found["scenarios_among_themselves"]["highest"] == pytest.approx(cosines.max(), abs=1e-4)
+
+
+def test_a_threshold_that_hides_what_leaked_is_told() -> None:
+    scenarios = drawn(4, 1, dimensions=60)
+    played = Played(unit(scenarios.rows + drawn(4, 2, dimensions=60).rows * 0.8), scenarios.ids)
+    # A training session that is one of these talks has leaked, and stays under 0.9.
+    leaked = Sessions(4, Named([], np.zeros((0, 1))), Named(scenarios.ids, played.rows))
+    rng = np.random.default_rng(0)
+    found = nearness(scenarios, played, {"real": leaked}, 0.9, rng)
+    assert reached(found) == {}
+    measured = {**found, "measured": True, "model": {"kind": "managed", "name": "m"}}
+    (note,) = notes_on(measured)
+    references = found["references"]
+    low = references["conversations_to_another_scenario"]["highest"]
+    high = references["conversations_to_own_scenario"]["lowest"]
+    assert f"near_duplicate between {low:.2f} and {high:.2f} would tell them from talks" in note
+    (ground,) = nearness_ground(measured)
+    assert ground.weak
+    assert "and 0.9 counts as near" in ground.text
+    between = nearness(scenarios, played, {"real": leaked}, (low + high) / 2, rng)
+    assert reached(between) == {"real": 4}
+    (note,) = notes_on({**measured, **between})
+    assert "training data of real come as near" in note
+    only = Played(played.rows[:1], scenarios.ids[:1])
+    alone = nearness(Named(scenarios.ids[:1], scenarios.rows[:1]), only, {}, 0.9, rng)
+    (note,) = notes_on({**measured, **alone})
+    assert note.endswith("not be found by their clients' words.")
+    mixed = Played(unit(played.rows + 6 * drawn(4, 3, dimensions=60).rows), scenarios.ids)
+    (note,) = notes_on({**measured, **nearness(scenarios, mixed, {}, 0.9, rng)})
+    assert note.endswith(
+        "no value would, as some talks on other scenarios come as near by this model."
+    )
 
 
 def test_many_sessions_are_compared_by_a_sample() -> None:
