@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from io import StringIO
@@ -32,6 +34,7 @@ from hybridtune.runs import Run
 from hybridtune.scripted.embedding import embedding
 from hybridtune.scripted.server import Faults, scripted_server
 
+HOME = Path(__file__).parent.parent
 TEXTS = [f"This is text {number} of them." for number in range(10)]
 LONG = " ".join(f"word{number}" for number in range(100))
 
@@ -334,6 +337,43 @@ async def test_a_cut_is_found_out_in_half_precision(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"delete vectors\.sqlite of the run folder"):
         await embedded(cutting, tmp_path, [LONG])
+
+
+EMBED_ALL = """
+import asyncio, sys
+from pathlib import Path
+sys.path.append("tests")
+from test_embedding import TEXTS, embedder_of
+
+async def main(url: str, folder: Path) -> None:
+    async with embedder_of(url, folder, batch_size=1, most=2) as embedder:
+        print((await embedder.embed(TEXTS)).rows.tolist())
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+async def test_kill_9_repeats_at_most_what_was_in_flight(tmp_path: Path) -> None:
+    async def slow(request: web.Request, _: FakeServer) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return await embeds(request)
+
+    async with fake_server(slow) as server:
+        command = [sys.executable, "-c", EMBED_ALL, server.url, str(tmp_path)]
+        killed = await asyncio.create_subprocess_exec(*command, cwd=HOME)
+        while len(server.bodies) < 6:
+            assert killed.returncode is None
+            await asyncio.sleep(0.001)
+        killed.kill()
+        assert await killed.wait() == -signal.SIGKILL
+        again = await asyncio.create_subprocess_exec(
+            *command, cwd=HOME, stdout=asyncio.subprocess.PIPE
+        )
+        rows, _ = await again.communicate()
+    assert again.returncode == 0
+    assert 0 <= len(server.bodies) - len(TEXTS) <= 2
+    whole, _ = await embedded(model(), tmp_path / "whole")
+    assert json.loads(rows) == whole.rows.tolist()
 
 
 async def test_it_says_where_the_words_of_sessions_go(tmp_path: Path) -> None:
