@@ -34,7 +34,7 @@ def evaluate(folder: Path, *, force: bool) -> None:
     """Run the steps that are not up to date, and show the table."""
     run = load_run(folder)
     domain = load_domain(run.experiment.domain)
-    check_run_places(run, ("counselor", "patient", *run.experiment.judges()))
+    check_run_places(run, [role for role in run.experiment.all_roles() if role != "teacher"])
     reporter = Reporter()
     with lock_run(run.path):
         redo = ["eval"] if force else []

@@ -99,16 +99,17 @@ async def embed_run(run: Run, embedder: Embedder) -> None:
 def compared(
     texts: Texts, vectors: dict[str, Array], threshold: float, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """See `eval.nearness.nearness`."""
-    played = Played(
-        stacked([vectors[said_in(one)] for one in texts.conversations]),
-        [scenario_of(one) for one in texts.conversations],
-    )
+    """See `eval.nearness.nearness`; what has no words is compared with nothing."""
+    scenarios = named(texts.scenarios, vectors)
+    ids = frozenset(scenarios.ids)
+    talks = [(scenario_of(one), said_in(one)) for one in texts.conversations]
+    spoken = named([talk for talk in talks if talk[0] in ids], vectors)
+    played = Played(spoken.rows, spoken.ids)
     variants = {
         name: Sessions(len(said), named(told, vectors), named(said, vectors))
         for name, (told, said) in texts.trained.items()
     }
-    return nearness(named(texts.scenarios, vectors), played, variants, threshold, rng)
+    return nearness(scenarios, played, variants, threshold, rng)
 
 
 def training_texts(run: Run, variant: str) -> tuple[list[Told], list[Told]]:

@@ -7,7 +7,7 @@ Takes the dictionary that `eval.analysis.analyse` builds, the report's safety se
 from typing import Any, NamedTuple
 
 from eval.claims import enumerated, scripted_roles
-from eval.nearness import reached, scripted
+from eval.nearness import reached, scripted, unseen
 from eval.table import number
 
 Analysis = dict[str, Any]
@@ -132,7 +132,17 @@ def nearness_ground(found: Analysis) -> list[Ground]:
     told = ", ".join(f"{name} {count}" for name, count in near.items())
     text = f"scenarios with a near-duplicate in training data: {told or 'none'}"
     stand_in = " (by a stand-in, which sees letters alone)" if scripted(found) else ""
-    return [Ground("held out, by embeddings", text + stand_in, weak=bool(near or stand_in))]
+    median = unseen(found)
+    hidden = (
+        ""
+        if median is None
+        else (
+            f"; talks on the scenario itself come to {median:.2f} only, and"
+            f" {found['threshold']:g} counts as near"
+        )
+    )
+    weak = bool(near or stand_in or hidden)
+    return [Ground("held out, by embeddings", text + stand_in + hidden, weak)]
 
 
 def training_grounds(trainings: Analysis | None) -> list[Ground]:

@@ -13,7 +13,7 @@ import numpy as np
 from eval.statistics.arrays import Array
 
 QUANTILES = {"lowest": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "highest": 1.0}
-MOST_AMONG, MOST_NAMED = 2000, 20
+MOST_AMONG = 2000
 AT_ONCE = 512
 
 
@@ -135,7 +135,7 @@ def closest(scenarios: Named, sessions: Named, threshold: float) -> dict[str, An
         "above": above,
         "share_above": round(above / len(cosines), 4),
         "nearest": pairs[0],
-        "near_duplicates": pairs[: min(above, MOST_NAMED)],
+        "near_duplicates": pairs[:above],
     }
 
 
@@ -159,11 +159,47 @@ def to_another(rows: Array) -> Array:
 
 def reached(found: Mapping[str, Any]) -> dict[str, int]:
     """By variant how many scenarios have a near-duplicate in its training data, if any has."""
-    counts = {
-        name: max((side["above"] for side in (one["told"], one["said"]) if side), default=0)
+    near = {
+        name: {
+            pair["scenario"]
+            for side in (one["told"], one["said"])
+            if side
+            for pair in side["near_duplicates"]
+        }
         for name, one in found["variants"].items()
     }
-    return {name: count for name, count in counts.items() if count}
+    return {name: len(scenarios) for name, scenarios in near.items() if scenarios}
+
+
+def unseen(found: Mapping[str, Any]) -> float | None:
+    """The median cosine of clients' words with the scenario that they play, if it is too low.
+
+    Under the threshold, most sessions on a scenario would not count as near to it.
+    """
+    own = found["references"]["conversations_to_own_scenario"]
+    return float(own["median"]) if own and own["median"] < found["threshold"] else None
+
+
+def note_on_unseen(found: Mapping[str, Any]) -> list[str]:
+    """That the threshold hides what it is there to find, and which one would not."""
+    median, references = unseen(found), found["references"]
+    if median is None:
+        return []
+    own = references["conversations_to_own_scenario"]
+    other = references["conversations_to_another_scenario"]
+    advice = ""
+    if other and other["highest"] < own["lowest"]:
+        advice = (
+            f"; roles.embedder.near_duplicate between {other['highest']:.2f} and"
+            f" {own['lowest']:.2f} would tell them from talks on other scenarios"
+        )
+    elif other:
+        advice = "; no value would, as some talks on other scenarios come as near by this model"
+    return [
+        f"Clients who play an evaluation scenario come to {median:.2f} with it by embeddings"
+        f" (median), and only {found['threshold']:g} counts as near: training sessions on it would"
+        f" mostly not be found by their clients' words{advice}."
+    ]
 
 
 def notes_on(found: Mapping[str, Any]) -> list[str]:
@@ -171,7 +207,7 @@ def notes_on(found: Mapping[str, Any]) -> list[str]:
     if not found["measured"]:
         return []
     about = "a stand-in that sees letters, not meaning" if scripted(found) else "embeddings"
-    lines = []
+    lines = note_on_unseen(found)
     for name in reached(found):
         one = found["variants"][name]
         pair = max(

@@ -44,7 +44,7 @@ LEAKS = (
 )
 """What a model writes when it speaks about its task instead of doing it, in any vertical.
 
-Each pattern with a piece, in lower case, of all that it matches: without it, it is not tried.
+Each pattern with a piece, as `folded` has it, of all that it matches: without it, it is not tried.
 """
 
 
@@ -112,13 +112,18 @@ def leak(draft: Draft) -> str | None:
     """Nobody may speak about the task, its format or its prompt."""
     for number, message in enumerate(draft.messages, start=1):
         said = message.content.replace("\u2019", "'")
-        folded = said.casefold()
+        text = folded(said)
         for piece, pattern in draft.standards.leaks:
-            if piece in folded and (match := pattern.search(said)):
+            if piece in text and (match := pattern.search(said)):
                 return f"turn {number}: {match.group()!r}"
         if len(draft.standards.instructions & grams(message.content, 8)) >= HELD_OUT_SHARED:
             return f"turn {number} recites the counselor's instructions"
     return None
+
+
+def folded(text: str) -> str:
+    """The text in lower case as patterns see it that ignore case: to them a Turkish i is an i."""
+    return text.casefold().replace("i\u0307", "i").replace("\u0131", "i")
 
 
 def names(draft: Draft) -> str | None:
@@ -253,7 +258,7 @@ def load_standards(domain: Domain, held_out: HeldOut) -> Standards:
             f"names: {rule!r} is not one of {', '.join(get_args(Rule))}", where=str(path)
         )
     marker = settings.end_marker
-    ours = [*LEAKS, (marker.casefold(), re.escape(marker)), (":", rf"^\s*(?:{names})\s*:")]
+    ours = [*LEAKS, (folded(marker), re.escape(marker)), (":", rf"^\s*(?:{names})\s*:")]
     theirs = [("", pattern) for pattern in own.get("leaks", ())]
     try:
         leaks = tuple(

@@ -89,7 +89,13 @@ def report(run: Run, domain: Domain) -> Step:
     if embeds:
         configuration |= {"embedder": role_part(run.experiment, EMBEDDER)}
     inputs = [folder / "synthetic.jsonl", run.corpus / "real.jsonl"]
-    code = ("generation", "hybridtune/drawing.py", "hybridtune/templates", "hybridtune/embedding")
+    code = (
+        "generation",
+        "hybridtune/drawing.py",
+        "hybridtune/templates",
+        "hybridtune/embedding",
+        "hybridtune/scripted/embedding.py",
+    )
 
     def work(reporter: Reporter) -> None:
         # It loads scipy, which who only asks for the plan should not wait for.

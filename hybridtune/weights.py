@@ -16,6 +16,8 @@ TENSORS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 # Where the base model lies, and who wrote the file, change nothing in what an adapter answers.
 WITHOUT_EFFECT = {"base_model_name_or_path", "inference_mode", "peft_version", "revision"}
+MODULES = "modules.json"
+"""By which one knows a model of the sentence-transformers kind."""
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.py")
 
 
@@ -68,16 +70,21 @@ def tensor_header(path: Path) -> tuple[dict[str, Any], int]:
 def model_digest(model: str | Path, revision: str | None = None) -> str:
     """SHA-256 over the files of a model's folder; of its name and revision, if it is a hub id.
 
-    Documents beside the model (`README.md`, licences) do not count.
+    Documents beside the model (`README.md`, licences) do not count. Of a sentence embedding model
+    the folders of its modules do, which say how tokens become one vector.
     """
     folder = Path(model)
     if not folder.is_dir():
         return hashlib.sha256(f"{model}@{revision}".encode()).hexdigest()
     total = hashlib.sha256()
-    for path in sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)}):
+    places = [folder]
+    if (folder / MODULES).is_file():
+        places += [each for each in folder.iterdir() if each.is_dir()]
+    files = {file for place in places for pattern in MODEL_FILES for file in place.glob(pattern)}
+    for path in sorted(files):
         stat = path.stat()
         digest = file_digest(path.resolve(), stat.st_size, stat.st_mtime_ns)
-        total.update(f"{path.name}\0{digest}\0".encode())
+        total.update(f"{path.relative_to(folder)}\0{digest}\0".encode())
     return total.hexdigest()
 
 

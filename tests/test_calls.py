@@ -96,6 +96,36 @@ async def test_the_first_answer_is_kept(tmp_path: Path) -> None:
         assert [(row.calls, row.seconds) for row in two.usage()] == [(1, 0.5)]
 
 
+async def test_what_was_kept_is_found_at_once_and_by_whoever_opens_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "calls.sqlite"
+    answers = {
+        call_key("{}", str(number), 0): Answer(str(number), "", 1, 2) for number in range(50)
+    }
+    with CallStore(path) as new:
+        assert new.sieve is not None
+        for key, answer in answers.items():
+            assert await new.find(key) is None
+            await new.keep(key, answer, CALL, 0.5)
+            assert await new.find(key) == answer
+        with CallStore(path) as beside:
+            assert [await beside.find(key) for key in answers] == list(answers.values())
+    with CallStore(path) as again:
+        assert [await again.find(key) for key in answers] == list(answers.values())
+        assert await again.find("nobody's") is None
+
+
+async def test_one_who_opened_the_empty_file_gets_what_others_kept_meanwhile(
+    tmp_path: Path,
+) -> None:
+    first, second = Answer("first", "stop", 1, 2), Answer("second", "stop", 1, 2)
+    with CallStore(tmp_path / "calls.sqlite") as one, CallStore(tmp_path / "calls.sqlite") as two:
+        await one.keep("k", first, CALL, 0.5)
+        # It may ask once more in vain, and from then on knows.
+        assert await two.find("k") in {None, first}
+        assert await two.keep("k", second, CALL, 0.5) == first
+        assert await two.find("k") == first
+
+
 async def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
     answers = {f"k{number}": Answer(str(number), "stop", 1, 2) for number in range(5)}
     with CallStore(tmp_path / "calls.sqlite") as one, CallStore(tmp_path / "calls.sqlite") as two:

@@ -235,6 +235,7 @@ def test_the_plan_counts_what_is_embedded() -> None:
     turns = 5 * 3 * 6
     assert load.calls == -(-(5 + 3 * 24 + 3 * turns) // 32)
     assert load.completion_tokens == 0
+    assert load.purpose == "real sessions not counted"  # they are embedded, too
 
 
 def test_the_plan_counts_calls() -> None:

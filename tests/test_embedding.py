@@ -1,8 +1,12 @@
 """Texts as vectors: what is sent, what is believed of an answer, and what is asked only once."""
 
+import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +14,27 @@ import aiohttp
 import numpy as np
 import pytest
 from aiohttp import web
+from fabricated import make_experiment
 from fake_server import KEY, Behaviour, FakeServer, failure, fake_server
+from rich.console import Console
 
 from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint
 from hybridtune.chat.limiter import AdaptiveLimiter
+from hybridtune.config import Experiment
 from hybridtune.config.servers import EmbedderSettings, Limits
 from hybridtune.domain import load_domain
-from hybridtune.embedding.embedder import Embedded, Embedder
+from hybridtune.embedding.embedder import Embedded, Embedder, open_embedder
 from hybridtune.embedding.parts import count_words, halves, parts_of
 from hybridtune.embedding.store import VectorStore
 from hybridtune.embedding.wire import read_vectors
 from hybridtune.errors import CallError, ConfigError, ServerError
-from hybridtune.progress import silent
+from hybridtune.progress import Reporter, silent
+from hybridtune.runs import Run
 from hybridtune.scripted.embedding import embedding
 from hybridtune.scripted.server import Faults, scripted_server
 
+HOME = Path(__file__).parent.parent
 TEXTS = [f"This is text {number} of them." for number in range(10)]
 LONG = " ".join(f"word{number}" for number in range(100))
 
@@ -270,7 +279,7 @@ async def test_a_long_text_goes_in_parts_of_our_own(tmp_path: Path) -> None:
     found, server = await embedded(model(), tmp_path, [LONG], max_words=40)
     assert found.counts == {"texts": 1, "in_parts": 1, "halved": 0}
     sent = [text for body in server.bodies for text in body["input"]]
-    assert [count_words(text) for text in sent] == [40, 40, 20, 36]  # the last one is the test
+    assert [count_words(text) for text in sent] == [40, 40, 20, 40]  # the last one is the test
 
 
 async def test_a_server_that_refuses_everything_is_not_asked_for_ever(tmp_path: Path) -> None:
@@ -290,10 +299,105 @@ async def test_a_server_that_cuts_in_silence_is_found_out(tmp_path: Path) -> Non
     assert found.counts["in_parts"] == 1
 
 
+async def test_the_text_with_most_letters_shows_whether_a_server_cuts(tmp_path: Path) -> None:
+    async def cutting(request: web.Request, _: FakeServer) -> web.StreamResponse:
+        texts = (await request.json())["input"]
+        data = [item(n, *counted(text[:500])) for n, text in enumerate(texts)]
+        return web.json_response({"data": data})
+
+    short, long = "we go on " * 50, "responsibilities accumulate " * 40
+    assert count_words(short) > count_words(long)
+    with pytest.raises(ConfigError, match="leaves out the end of a text of 80 words"):
+        await embedded(cutting, tmp_path, [short, long])
+    found, _ = await embedded(cutting, tmp_path / "good", [short, long], max_words=20)
+    assert found.counts["in_parts"] == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["no " * 50, "I do not know. " * 30, "\u4e0d " * 25], ids=["word", "sentence", "sign"]
+)
+async def test_a_text_that_says_the_same_over_and_over_is_not_taken_for_cut(
+    tmp_path: Path, text: str
+) -> None:
+    async with (
+        scripted_server(load_domain("therapy")) as url,
+        embedder_of(url, tmp_path, kind="scripted") as embedder,
+    ):
+        assert (await embedder.embed([text])).counts["halved"] == 0
+
+
+async def test_a_cut_is_found_out_in_half_precision(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+
+    async def cutting(request: web.Request, _: FakeServer) -> web.StreamResponse:
+        texts = (await request.json())["input"]
+        rows = [embedding(" ".join(text.split()[:50])) for text in texts]
+        data = [item(n, *(row * noise.normal(1, 2**-9, 512))) for n, row in enumerate(rows)]
+        return web.json_response({"data": data})
+
+    with pytest.raises(ConfigError, match=r"delete vectors\.sqlite of the run folder"):
+        await embedded(cutting, tmp_path, [LONG])
+
+
+EMBED_ALL = """
+import asyncio, sys
+from pathlib import Path
+sys.path.append("tests")
+from test_embedding import TEXTS, embedder_of
+
+async def main(url: str, folder: Path) -> None:
+    async with embedder_of(url, folder, batch_size=1, most=2) as embedder:
+        print((await embedder.embed(TEXTS)).rows.tolist())
+
+asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+"""
+
+
+async def test_kill_9_repeats_at_most_what_was_in_flight(tmp_path: Path) -> None:
+    async def slow(request: web.Request, _: FakeServer) -> web.StreamResponse:
+        await asyncio.sleep(0.05)
+        return await embeds(request)
+
+    async with fake_server(slow) as server:
+        command = [sys.executable, "-c", EMBED_ALL, server.url, str(tmp_path)]
+        killed = await asyncio.create_subprocess_exec(*command, cwd=HOME)
+        while len(server.bodies) < 6:
+            assert killed.returncode is None
+            await asyncio.sleep(0.001)
+        killed.kill()
+        assert await killed.wait() == -signal.SIGKILL
+        again = await asyncio.create_subprocess_exec(
+            *command, cwd=HOME, stdout=asyncio.subprocess.PIPE
+        )
+        rows, _ = await again.communicate()
+    assert again.returncode == 0
+    assert 0 <= len(server.bodies) - len(TEXTS) <= 2
+    whole, _ = await embedded(model(), tmp_path / "whole")
+    assert json.loads(rows) == whole.rows.tolist()
+
+
+async def test_it_says_where_the_words_of_sessions_go(tmp_path: Path) -> None:
+    values, domain = make_experiment().model_dump(), load_domain("therapy")
+    async with fake_server() as server:
+        attached: dict[str, Any] = {"base_url": server.url, "model": "m"}
+        for embedder, said in ((attached, f"go to {server.url}"), ({"server": "scripted"}, "")):
+            values["roles"]["embedder"] = embedder
+            run = Run(tmp_path, Experiment.model_validate(values))
+            told = Console(file=StringIO(), width=200)
+            async with open_embedder(run, domain, stage="eval", reporter=Reporter(told)):
+                assert isinstance(told.file, StringIO)
+                assert ("real ones too" in told.file.getvalue()) == bool(said)
+                assert said in told.file.getvalue()
+
+
 async def test_no_more_requests_at_once_than_allowed(tmp_path: Path) -> None:
-    _, server = await embedded(model(), tmp_path, batch_size=1, most=2)
+    async def slow(request: web.Request, _: FakeServer) -> web.StreamResponse:
+        await asyncio.sleep(0.02)
+        return await embeds(request)
+
+    _, server = await embedded(slow, tmp_path, batch_size=1, most=2)
     assert len(server.bodies) == 10
-    assert server.most_open <= 2
+    assert server.most_open == 2
 
 
 def test_the_stand_in_sees_shared_letters() -> None:

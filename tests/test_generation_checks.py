@@ -1,11 +1,24 @@
 """The checks that need no model: each catches its own fault, and a sound draft passes all."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from generation.checks import CHECKS, Draft, Standards, examine, load_standards
+from generation.checks import (
+    CHECKS,
+    LEAKS,
+    Draft,
+    Standards,
+    examine,
+    folded,
+    leak,
+    load_standards,
+    repetition,
+)
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError
 from hybridtune.overlap import HeldOut
@@ -76,6 +89,55 @@ def test_faults(
     assert problem is not None
     assert problem[0] == name, problem
     assert passed == list(CHECKS)[: list(CHECKS).index(name)]
+
+
+ALIKE = {"i": "iI\u0130\u0131", "s": "sS\u017f", "k": "kK\u212a", "'": "'\u2019"}
+"""What patterns that ignore case take for a letter, and what stands for an apostrophe."""
+
+
+def in_any_case(text: str, drawn: st.DataObject) -> str:
+    """The text in letters that patterns take for its own."""
+    choices = [ALIKE.get(c.lower(), c.lower() + c.upper() if c.isascii() else c) for c in text]
+    return "".join(drawn.draw(st.sampled_from(choice)) for choice in choices)
+
+
+@pytest.mark.parametrize(("piece", "pattern"), LEAKS, ids=[piece for piece, _ in LEAKS])
+@settings(derandomize=True, max_examples=50, deadline=None)
+@given(drawn=st.data())
+def test_a_leak_is_found_however_it_is_written(
+    piece: str, pattern: str, drawn: st.DataObject
+) -> None:
+    whole = re.compile(pattern, re.IGNORECASE)
+    text = in_any_case(drawn.draw(st.from_regex(whole, fullmatch=True)), drawn)
+    assert whole.fullmatch(text.replace("\u2019", "'"))
+    assert piece in folded(text.replace("\u2019", "'"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\u0131'm an AI.", "I\u2019M JUST AN AI", "[/\u0130NST]", "[END]", "[end]", "CLIENT: no"],
+)
+def test_a_leak_is_a_leak_in_every_case(standards: Standards, text: str) -> None:
+    assert leak(Draft((Message(role="user", content=text),), 1, 0, standards))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("I go home then. " * 3, None),
+        ("I go home then. " * 4, "turn 1 says 'i go home then' 4 times"),
+        ("no " * 6, None),
+        ("no " * 7, "turn 1 says 'no no no no' 4 times"),
+        # Three runs of words twice each are no loop.
+        ("one two three four five six, one two three four five six", None),
+        ("a b c", None),
+        ("", None),
+    ],
+)
+def test_a_loop_is_a_run_of_four_words_four_times(
+    standards: Standards, text: str, reason: str | None
+) -> None:
+    assert repetition(Draft((Message(role="user", content=text),), 1, 0, standards)) == reason
 
 
 def test_reciting_the_prompt_is_a_leak(standards: Standards) -> None:

@@ -8,7 +8,7 @@ from fake_teacher import FakeTeacher, bicycles, generated, run_of, statuses
 from test_generation_checks import SAID, changed, conversation
 
 from generation.checks import Draft, examine, load_standards
-from generation.names import name_problem, names_in
+from generation.names import CERTAIN, name_problem, names_in
 from generation.stage import generate
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import ConfigError, DomainError
@@ -44,6 +44,30 @@ UNNAMED = [
 def test_what_speakers_are_called(role: str, text: str, found: tuple[str, str]) -> None:
     message = Message.model_validate({"role": role, "content": text})
     assert list(names_in(message)) == [found]
+
+
+CALLED = (
+    "Anna Jean-Paul Anna-Zz Zz-Anna Anna-Marie's Li-Ann-Marie McTom Ren\u00e9e Tom\u00e1s O'Tom"
+)
+FORMS = (
+    "Hi {}", "Thanks again, {}!", "Okay, {}.", "I'm {}, and", "This is {} here", "{}, I see",
+    "Yes. {}, what is it?", "See you back, {}-x", '"{}, can you"', "-{}, I", "Hi {}{}.",
+    "My name is {}", "my name's {}.", "you can call me {}", "Just call me {}.",
+)  # fmt: skip
+
+
+def test_looking_before_matching_hides_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = [*CALLED.split(), "ANNA", "May", "Zzyx", "Mary-anne", "Tom\u2019s"]
+    messages = [
+        Message(role="user", content=form.replace("{}", name)) for form in FORMS for name in called
+    ]
+    found = [list(names_in(message)) for message in messages]
+    assert {"Anna", "Jean-Paul", "Zzyx"} <= {name for each in found for _, name in each}
+    for message, each in zip(messages, found, strict=True):
+        said = message.content.replace("\u2019", "'")
+        assert [name for _, name in each][: len(CERTAIN.findall(said))] == CERTAIN.findall(said)
+    monkeypatch.setattr("generation.names.has_first_name", lambda _: True)
+    assert [list(names_in(message)) for message in messages] == found
 
 
 @pytest.mark.parametrize("text", UNNAMED)

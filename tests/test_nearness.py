@@ -9,9 +9,20 @@ from fabricated import make_domain, make_run, with_embedder
 from eval.analysis import analyse
 from eval.cells import variant_of
 from eval.embeddings import NOT_YET, UNCONFIGURED, embed_run
-from eval.grounds import grounds
+from eval.grounds import grounds, nearness_ground
 from eval.mismatch import mismatch
-from eval.nearness import AT_ONCE, MOST_AMONG, Named, Played, Sessions, among, closest, nearness
+from eval.nearness import (
+    AT_ONCE,
+    MOST_AMONG,
+    Named,
+    Played,
+    Sessions,
+    among,
+    closest,
+    nearness,
+    notes_on,
+    reached,
+)
 from eval.overlap import overlap
 from eval.report import write_report
 from eval.statistics.arrays import Array
@@ -22,7 +33,15 @@ from hybridtune.errors import DataError
 from hybridtune.manifest import Manifest
 from hybridtune.overlap import HeldOut
 from hybridtune.progress import silent
-from hybridtune.records import Message, Scenario, Session, read_json, read_jsonl, write_jsonl
+from hybridtune.records import (
+    Judgment,
+    Message,
+    Scenario,
+    Session,
+    read_json,
+    read_jsonl,
+    write_jsonl,
+)
 from hybridtune.runs import Run
 from hybridtune.scripted.embedding import embedding
 from hybridtune.steps import run_steps
@@ -81,6 +100,25 @@ def test_a_copy_reaches_any_threshold() -> None:
     assert found["nearest"] == {"scenario": "1-1", "session": "copy", "cosine": 1.0}
 
 
+def test_a_scenario_near_to_any_text_of_a_session_counts_once() -> None:
+    scenarios = Named(["a", "b", "c"], np.eye(3))
+    told, said = Named(["s1", "s2"], np.eye(3)[:2]), Named(["s3"], np.eye(3)[1:2])
+    sessions = {
+        "hybrid": Sessions(3, told, said),
+        "real": Sessions(1, Named([], np.zeros((0, 1))), told),
+    }
+    nobody = Played(np.zeros((0, 1)), [])
+    rng = np.random.default_rng(0)
+    assert reached(nearness(scenarios, nobody, sessions, 0.9, rng)) == {"hybrid": 2, "real": 2}
+    said = Named(["s3"], np.eye(3)[2:])
+    found = nearness(scenarios, nobody, {"hybrid": Sessions(3, told, said)}, 0.9, rng)
+    assert reached(found) == {"hybrid": 3}
+    many = Named([str(number) for number in range(30)], np.eye(30))
+    copied = closest(many, many, 0.9)
+    assert copied is not None
+    assert [pair["session"] for pair in copied["near_duplicates"]] == list(many.ids)
+
+
 def test_references_tell_the_own_scenario_from_the_others() -> None:
     scenarios = drawn(5, 1, dimensions=40)
     own = [number % 5 for number in range(15)]
@@ -94,6 +132,38 @@ def test_references_tell_the_own_scenario_from_the_others() -> None:
     assert found["conversations_to_another_scenario"]["highest"] < 0.8
     cosines = scenarios.rows @ scenarios.rows.T - 2 * np.eye(5)
     assert found["scenarios_among_themselves"]["highest"] == pytest.approx(cosines.max(), abs=1e-4)
+
+
+def test_a_threshold_that_hides_what_leaked_is_told() -> None:
+    scenarios = drawn(4, 1, dimensions=60)
+    played = Played(unit(scenarios.rows + drawn(4, 2, dimensions=60).rows * 0.8), scenarios.ids)
+    # A training session that is one of these talks has leaked, and stays under 0.9.
+    leaked = Sessions(4, Named([], np.zeros((0, 1))), Named(scenarios.ids, played.rows))
+    rng = np.random.default_rng(0)
+    found = nearness(scenarios, played, {"real": leaked}, 0.9, rng)
+    assert reached(found) == {}
+    measured = {**found, "measured": True, "model": {"kind": "managed", "name": "m"}}
+    (note,) = notes_on(measured)
+    references = found["references"]
+    low = references["conversations_to_another_scenario"]["highest"]
+    high = references["conversations_to_own_scenario"]["lowest"]
+    assert f"near_duplicate between {low:.2f} and {high:.2f} would tell them from talks" in note
+    (ground,) = nearness_ground(measured)
+    assert ground.weak
+    assert "and 0.9 counts as near" in ground.text
+    between = nearness(scenarios, played, {"real": leaked}, (low + high) / 2, rng)
+    assert reached(between) == {"real": 4}
+    (note,) = notes_on({**measured, **between})
+    assert "training data of real come as near" in note
+    only = Played(played.rows[:1], scenarios.ids[:1])
+    alone = nearness(Named(scenarios.ids[:1], scenarios.rows[:1]), only, {}, 0.9, rng)
+    (note,) = notes_on({**measured, **alone})
+    assert note.endswith("not be found by their clients' words.")
+    mixed = Played(unit(played.rows + 6 * drawn(4, 3, dimensions=60).rows), scenarios.ids)
+    (note,) = notes_on({**measured, **nearness(scenarios, mixed, {}, 0.9, rng)})
+    assert note.endswith(
+        "no value would, as some talks on other scenarios come as near by this model."
+    )
 
 
 def test_many_sessions_are_compared_by_a_sample() -> None:
@@ -259,6 +329,58 @@ async def test_a_conversation_of_another_run_is_refused(leaky: Run, pack: Domain
         with pytest.raises(DataError, match="names the scenario 's00', which this run does not"):
             await embed_run(run, embedder)
     assert not (run.eval / "embeddings.json").exists()
+
+
+async def test_a_scenario_without_words_and_a_silent_client_are_compared_with_nothing(
+    leaky: Run, pack: Domain
+) -> None:
+    run = with_embedder(leaky)
+    first, *scenarios = read_jsonl(run.eval / "scenarios.jsonl", Scenario)
+    wordless = first.model_copy(update={"scenario": {"severity": 3, "summary": " "}})
+    write_jsonl(run.eval / "scenarios.jsonl", [wordless, *scenarios])
+    conversations = read_jsonl(run.eval / "conversations.jsonl", Session)
+    silent_one = conversations[-1].model_copy(update={"messages": conversations[-1].messages[1:]})
+    write_jsonl(run.eval / "conversations.jsonl", [*conversations[:-1], silent_one])
+    async with open_embedder(run, pack, stage="eval", reporter=silent()) as embedder:
+        await embed_run(run, embedder)
+    found = read_json(run.eval / "embeddings.json")["nearness"]
+    assert found["scenarios"] == 5
+    own = found["references"]["conversations_to_own_scenario"]
+    assert own["n"] == len(conversations) - 3 - 1
+    assert own["lowest"] == pytest.approx(1, abs=1e-4)
+    assert "no embedder configured" not in write_page(run, pack)
+
+
+async def test_one_scenario_and_no_training_data_are_enough_for_a_page(
+    leaky: Run, pack: Domain
+) -> None:
+    run = with_embedder(leaky)
+    scenarios = read_jsonl(run.eval / "scenarios.jsonl", Scenario)[:1]
+    write_jsonl(run.eval / "scenarios.jsonl", scenarios)
+    conversations = read_jsonl(run.eval / "conversations.jsonl", Session)
+    only = [one for one in conversations if one.provenance["scenario"] == scenarios[0].id]
+    write_jsonl(run.eval / "conversations.jsonl", only)
+    kept = {one.id for one in only}
+    judgments = read_jsonl(run.eval / "judgments.jsonl", Judgment)
+    write_jsonl(
+        run.eval / "judgments.jsonl", [one for one in judgments if one.conversation in kept]
+    )
+    for variant in ("real", "hybrid"):
+        (run.variant(variant) / "dataset.jsonl").unlink()
+    async with open_embedder(run, pack, stage="eval", reporter=silent()) as embedder:
+        await embed_run(run, embedder)
+    analysis = analyse(run, pack)
+    assert analysis["nearness"]["variants"]["real"]["said"] is None
+    assert analysis["nearness"]["references"]["scenarios_among_themselves"] is None
+    assert analysis["indicators"]["variants"]["base"]["mismatch"]["n"] == 0
+    (ground,) = [one for one in grounds(analysis, None, None) if "embeddings" in one.label]
+    assert ground.text.startswith("scenarios with a near-duplicate in training data: none")
+    assert "near 0.5 where they would fit anybody" in write_page(run, pack)
+
+
+def write_page(run: Run, pack: Domain) -> str:
+    analyse(run, pack)
+    return write_report(run, pack).read_text(encoding="utf-8")
 
 
 async def test_the_mismatch_of_replies_is_an_indicator(leaky: Run, pack: Domain) -> None:

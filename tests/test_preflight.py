@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fake_server import fake_server
 
+from eval.__main__ import evaluate
 from hybridtune.cli.preflight import (
     check_servers,
     preflight,
@@ -216,6 +217,19 @@ def test_eval_from_elsewhere_changes_nothing(elsewhere: Run) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: model.name: examples/micro: {NOT_HERE}\n"
     assert json.loads((elsewhere.path / "manifest.json").read_text()) == manifest
+
+
+def test_status_and_eval_look_for_the_embedders_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(HOME)
+    encoder = ("servers.encoder={kind: managed, model: ./absent}", "roles.embedder.server=encoder")
+    run = open_run(tmp_path / "runs" / "demo", demo(*encoder))
+    status(run.path)
+    assert "note: servers.encoder.model: ./absent: no such folder" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"servers\.encoder\.model: \./absent: no such folder"):
+        evaluate(run.path, force=False)
 
 
 def test_status_from_elsewhere_tells_what_it_can(

@@ -60,6 +60,21 @@ def test_a_models_digest_follows_its_files(tmp_path):
     assert model_digest(tmp_path) != before
 
 
+def test_the_digest_of_a_sentence_model_follows_how_it_pools(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    pooling = tmp_path / "1_Pooling" / "config.json"
+    pooling.parent.mkdir()
+    pooling.write_text('{"pooling_mode_cls_token": true}')
+    plain = model_digest(tmp_path)
+    (tmp_path / "modules.json").write_text('[{"path": "1_Pooling"}]')
+    before = model_digest(tmp_path)
+    pooling.write_text('{"pooling_mode_mean_tokens": true}')
+    assert model_digest(tmp_path) != before
+    # Of other models, folders inside are not served.
+    (tmp_path / "modules.json").unlink()
+    assert model_digest(tmp_path) == plain
+
+
 def test_a_hub_ids_digest_is_its_name_and_revision():
     assert model_digest("org/model", "abc") == model_digest("org/model", "abc")
     assert model_digest("org/model", "abc") != model_digest("org/model", "abd")

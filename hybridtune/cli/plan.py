@@ -109,7 +109,7 @@ def embedder_loads(experiment: Experiment, scenarios: int, turns: int) -> list[L
     texts = scenarios + sessions + 3 * turns
     tokens = texts * min(words, 2 * settings.max_words)
     calls = -(-texts // settings.batch_size)
-    return [Load(EMBEDDER, calls, tokens, 0, "without real sessions")]
+    return [Load(EMBEDDER, calls, tokens, 0, "real sessions not counted")]
 
 
 def judge_loads(experiment: Experiment, conversations: int, history: int) -> list[Load]:

@@ -10,7 +10,6 @@ from rich.table import Table
 from hybridtune.calls import CallStore
 from hybridtune.cli.reproduce import find_run
 from hybridtune.cli.steps import steps_of
-from hybridtune.config import ROLES
 from hybridtune.domain import load_domain
 from hybridtune.errors import InputError
 from hybridtune.manifest import Manifest
@@ -28,7 +27,7 @@ def status(folder: Path) -> None:
     for column in ("step", "state", "seconds"):
         table.add_column(column)
     try:
-        check_run_places(run, ROLES)
+        check_run_places(run, run.experiment.all_roles())
     except InputError as error:
         console.print(f"[yellow]note:[/] {escape(str(error))}", soft_wrap=True)
     for name, state in states(run, manifest):

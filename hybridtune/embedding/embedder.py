@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
+from rich.markup import escape
 
 from hybridtune.chat.client import Client
 from hybridtune.config.experiment import EMBEDDER
-from hybridtune.config.servers import EmbedderSettings
+from hybridtune.config.servers import AttachedServer, EmbedderSettings
 from hybridtune.domain import Domain
 from hybridtune.embedding.parts import WORD, count_words, halves, parts_of
 from hybridtune.embedding.store import Kept, VectorStore, vector_key
@@ -36,8 +37,12 @@ LEAST_LETTERS = 16
 """A server that refuses even this little refuses for another reason."""
 TELLING_WORDS = 20
 """A text must have so many words for the test whether the server reads it to its end."""
-SAME = 1e-6
-"""Two vectors whose cosine is nearer to 1 than this are the same."""
+UNREAD = 1e-5
+"""Two vectors whose cosine is nearer to 1 than this are of the same words. Measured on a BERT of
+six layers: in half precision the same words in another batch are up to 1e-5 from it, and a last
+tenth of other words is 2e-5 and more even with random weights."""
+NOTHING = 1e-6
+"""A mean of vectors shorter than this has no direction."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,11 @@ class Embedder:
         """
         taken = {text: parts_of(text, self.settings.max_words) for text in dict.fromkeys(texts)}
         parts = list(dict.fromkeys(part for each in taken.values() for part in each))
-        longest = max(parts, key=count_words, default="")
-        shorter = without_end(longest)
-        vectors = await self._vectors(list(dict.fromkeys([*parts, *shorter])))
-        if shorter and vectors[longest].parts == 1:
-            self._check_reads_to_the_end(longest, vectors[longest], vectors[shorter[0]])
+        longest = telling(parts)
+        other = with_another_end(longest)
+        vectors = await self._vectors(list(dict.fromkeys(filter(None, [*parts, other]))))
+        if longest and vectors[longest].parts == 1:
+            self._check_reads_to_the_end(longest, vectors[longest], vectors[other])
         rows = {text: mean_of(each, vectors) for text, each in taken.items() if each}
         nothing = np.zeros(self.dimensions or 1)
         counts = {
@@ -96,14 +101,15 @@ class Embedder:
         whole = np.array([rows.get(text, nothing) for text in texts])
         return Embedded(whole.reshape(len(texts), len(nothing)), counts)
 
-    def _check_reads_to_the_end(self, text: str, whole: Kept, shorter: Kept) -> None:
-        """A text and the same without its last words must not look the same to the model."""
-        if 1 - float(whole.vector @ shorter.vector) < SAME:
+    def _check_reads_to_the_end(self, text: str, whole: Kept, other: Kept) -> None:
+        """A text and the same with another end must not look the same to the model."""
+        if 1 - float(whole.vector @ other.vector) < UNREAD:
             count = count_words(text)
             raise ConfigError(
                 f"{self.model} leaves out the end of a text of {count} words in silence",
                 where="roles.embedder.max_words",
-                fix=f"set it below {count}, or serve the model with a longer context",
+                fix=f"set it below {count}; or serve the model with a longer context, and delete"
+                " vectors.sqlite of the run folder",
             )
 
     async def _vectors(self, parts: Sequence[str]) -> dict[str, Kept]:
@@ -166,10 +172,20 @@ class Embedder:
                 )
 
 
-def without_end(text: str) -> list[str]:
-    """The text without its last tenth, by which a server shows that it reads so far; or nothing."""
+def telling(parts: Iterable[str]) -> str:
+    """The part with the most letters, so perhaps the most tokens, of those with enough words."""
+    enough = [part for part in parts if count_words(part) >= TELLING_WORDS]
+    return max(enough, key=len, default="")
+
+
+def with_another_end(text: str) -> str:
+    """The text with numbers for the words of its last tenth: who reads so far sees another text.
+
+    Without these words alone, a text that says the same over and over would often be the same.
+    """
     words = WORD.findall(text)
-    return ["".join(words[: -(len(words) // 10)]).strip()] if len(words) >= TELLING_WORDS else []
+    count = len(words) // 10
+    return "".join(words[: len(words) - count]) + " ".join(map(str, range(count)))
 
 
 def mean_of(parts: Sequence[str], vectors: Mapping[str, Kept]) -> Array:
@@ -181,7 +197,7 @@ def mean(vectors: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> Ar
     """The weighted mean of vectors of length 1, brought to length 1; 0 where they cancel out."""
     summed = np.average(np.array(vectors, dtype=np.float64), axis=0, weights=weights)
     length = float(np.linalg.norm(summed))
-    made: Array = summed / length if length > SAME else np.zeros_like(summed)
+    made: Array = summed / length if length > NOTHING else np.zeros_like(summed)
     return made
 
 
@@ -208,12 +224,18 @@ async def open_embedder(
 ) -> AsyncIterator[Embedder]:
     """Start or reach the server behind `roles.embedder`, which must be there; stop it afterwards.
 
+    Says where the words of sessions go, where that is an endpoint that is not ours.
+
     Raises:
         ServerError: it did not start or cannot be reached.
         ConfigError: its key's environment variable is not set.
     """
     settings = run.experiment.roles.embedder
     assert settings is not None
+    server = run.experiment.server_of(EMBEDDER)
+    if isinstance(server, AttachedServer):
+        where = escape(server.base_url)
+        reporter.say(f"[yellow]embedder:[/] the words of sessions, real ones too, go to {where}")
     async with open_models(run, domain, [EMBEDDER], stage=stage, reporter=reporter) as models:
         with VectorStore(run.vectors) as store:
             yield Embedder(models[EMBEDDER], store, settings, reporter)

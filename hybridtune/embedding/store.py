@@ -1,7 +1,8 @@
 """The vectors that were asked for, in `runs/<name>/vectors.sqlite`: a resume asks for none again.
 
-A key is the content of the model and of the text; the text itself is not kept. Vectors tell much of
-their texts all the same: guard the file as you guard the transcripts.
+A key is the content of the model (of an endpoint elsewhere, its address and name) and of the text;
+the text itself is not kept. Vectors tell much of their texts all the same: guard the file as you
+guard the transcripts.
 """
 
 import hashlib
