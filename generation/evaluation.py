@@ -15,6 +15,7 @@ session, is replaced: another person with the same decided traits is asked for, 
 times at most. What still is too near then is a failure, as is a call that brings nothing.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,10 +28,11 @@ from generation.coverage import LENGTH, Coverage, Row, iter_rows
 from generation.flight import in_flight, width_of
 from generation.meter import Meter
 from generation.outputs import head_of
+from generation.parting import is_small
 from generation.personas import crowded
 from generation.report import said
 from generation.rows import Failure, Kind
-from generation.space import THEME
+from generation.space import THEME, load_space
 from generation.split import Split, split_of
 from generation.stage import writer_for
 from generation.writer import Writer
@@ -57,7 +59,7 @@ class Place:
         tries: how many were asked for, those that did not come with them.
         scenario: the last that came, until it is found too near to another one.
         failure: why none comes.
-        replaced: why those before were replaced.
+        replaced: why those that came had to give way, one after the other.
     """
 
     row: Row
@@ -71,6 +73,11 @@ class Place:
     def name(self) -> str:
         """The scenario's id; rows count from 1 for people."""
         return f"evaluation-{self.row.index + 1:05d}"
+
+    @property
+    def repeats(self) -> bool:
+        """Whether all that was asked for came, and none was apart."""
+        return len(self.replaced) == self.tries > 0
 
     def fail(self, stage: Kind, reason: str) -> None:
         """Nothing comes here."""
@@ -108,7 +115,8 @@ async def write_evaluation(
     Raises:
         DomainError: the pack has too few combinations to be split.
         ServerError: the teacher's server cannot be used at all.
-        StageError: not even half of the scenarios came; the files are written nevertheless.
+        StageError: not even half of the scenarios came, or fewer than `evaluation.count`; the files
+            are written nevertheless.
     """
     meter = Meter(teacher)
     seed = derive(run.experiment.seed, "evaluation")
@@ -119,7 +127,7 @@ async def write_evaluation(
     write_jsonl(evaluation_path(run, domain), (each.scenario for each in places if each.scenario))
     report = head_of(run, domain, teacher.description) | content(places, run, domain)
     write_json(run.generation / "evaluation.json", report | {"tokens": meter.spent.counts()})
-    tell(places, reporter)
+    tell(places, run.experiment.evaluation.count or 0, reporter)
 
 
 async def fill(places: Sequence[Place], writer: Writer, run: Run, task: Task) -> None:
@@ -130,33 +138,46 @@ async def fill(places: Sequence[Place], writer: Writer, run: Run, task: Task) ->
         task.advance(failed=place.failure is not None)
 
     waiting = list(places)
-    while waiting:
+    while True:
         await in_flight(iter(waiting), ask, width_of(run))
+        found = too_near(places, run)
+        if not found:
+            return
         waiting = []
-        for place, reason in too_near(places, run):
+        for place, reason in found:
+            place.replaced.append(reason)
             if place.tries > writer.settings.reasks:
                 place.fail("scenario", f"{reason}, after {place.tries} tries")
             else:
-                place.replaced.append(reason)
                 waiting.append(place)
         task.expect(len(waiting))
 
 
 def too_near(places: Sequence[Place], run: Run) -> list[tuple[Place, str]]:
-    """The places whose scenario must give way, and why; an earlier place has the older right."""
+    """The places whose scenario must give way, and why.
+
+    An earlier place has the older right, unless it must give way itself.
+    """
     filled = [(place, place.scenario) for place in places if place.scenario]
-    reasons: dict[int, str] = {}
-    people = ((number, each.id, each.persona) for number, (_, each) in enumerate(filled))
-    for row, like, similarity in crowded(people, run.generation / ".evaluation.sqlite"):
-        reasons[row] = f"a person like that of {like} (similarity {similarity:.2f})"
     held_out = HeldOut(each for _, each in filled)
-    for number, (_, each) in enumerate(filled):
-        shared = held_out.shared([each.scenario])
-        earlier = {other: count for other, count in shared.items() if other < number}
-        if near := held_out.nearest(earlier):
-            reasons.setdefault(number, f"shares its words with {near}")
+    reasons: dict[int, str] = {}
     for name, number in near_real(held_out, run.corpus / "real.jsonl"):
         reasons.setdefault(number, f"shares its words with the real session {name}")
+    scenarios = [(number, each) for number, (_, each) in enumerate(filled)]
+    people = [
+        (number, each.id, each.persona) for number, each in scenarios if number not in reasons
+    ]
+    for row, like, similarity in crowded(people, run.generation / ".evaluation.sqlite"):
+        reasons[row] = f"a person like that of {like} (similarity {similarity:.2f})"
+    for number, each in scenarios:
+        shared = held_out.shared([each.scenario])
+        earlier = {
+            other: count
+            for other, count in shared.items()
+            if other < number and other not in reasons
+        }
+        if near := held_out.nearest(earlier):
+            reasons.setdefault(number, f"shares its words with {near}")
     return [(filled[number][0], reason) for number, reason in sorted(reasons.items())]
 
 
@@ -198,10 +219,16 @@ def check_split(run: Run, domain: Domain) -> None:
         DomainError: the pack has too few combinations to be split.
         DataError: the file of the evaluation scenarios is missing, or holds something else.
     """
+    experiment = run.experiment
     if is_generated(run):
-        evaluation_rows(run.experiment, domain)
-    if fits := split_of(run, domain).fits:
-        iter_rows(domain, one_each(1), run.experiment.seed, None, fits)
+        evaluation_rows(experiment, domain)
+    fits, asked = split_of(run, domain).fits, experiment.generation
+    if not fits or not asked.sessions:
+        return
+    small = is_small(load_space(domain))
+    # In a small space what the first block can do, a later one may not, which gives other counts.
+    count = -(-asked.sessions // asked.scenarios_per_persona) if small else 1
+    deque(iter_rows(domain, one_each(count), experiment.seed, None, fits), maxlen=0)
 
 
 def content(places: Sequence[Place], run: Run, domain: Domain) -> dict[str, Any]:
@@ -233,23 +260,31 @@ def content(places: Sequence[Place], run: Run, domain: Domain) -> dict[str, Any]
     }
 
 
-def tell(places: Sequence[Place], reporter: Reporter) -> None:
+def tell(places: Sequence[Place], count: int, reporter: Reporter) -> None:
     """Say what will not come.
 
+    Args:
+        places: all.
+        count: how many the evaluation will play.
+        reporter: who is told.
+
     Raises:
-        StageError: that is more than half.
+        StageError: that is more than half, or leaves fewer than will be played.
     """
-    failures = [each.failure for each in places if each.failure]
-    if not failures:
+    failed = [(each, each.failure) for each in places if each.failure]
+    if not failed:
         return
-    first = f"the first for: {failures[0].reason}"
-    if 2 * len(failures) > len(places):
-        raise StageError(
-            f"{len(failures)} of {len(places)} evaluation scenarios did not come, {first} "
-            "(the same command asks only for what is missing)"
-        )
-    reporter.say(
-        f"[yellow]{len(failures)} of {len(places)} evaluation scenarios did not come[/], "
-        f"{escape(first)} (generation/evaluation.json; "
-        "`hybridtune generate` with --force asks for them again)"
-    )
+    what = f"{len(failed)} of {len(places)} evaluation scenarios did not come"
+    first = f"the first for: {failed[0][1].reason}"
+    written = len(places) - len(failed)
+    enough = 2 * written >= len(places) and written >= count
+    fix = "the same command asks only for what is missing"
+    if enough:
+        fix = "`hybridtune generate` with --force asks for them again"
+    if 2 * sum(each.repeats for each, _ in failed) > len(failed):
+        # Its answers are in the request cache: asked again, they are the same.
+        fix = "the teacher repeats itself: name another one, or raise generation.reasks"
+    if not enough:
+        few = f"; evaluation.count is {count}" if written < count else ""
+        raise StageError(f"{what}, {first}{few} ({fix})")
+    reporter.say(f"[yellow]{what}[/], {escape(first)} (generation/evaluation.json; {fix})")

@@ -124,10 +124,10 @@ class Work:
             for kind, name in names
         )
 
-    def removed(self, row: Row, number: int, near: str) -> Chain:
-        """A chain that ends because its scenario would be too near to an evaluation scenario."""
+    def removed(self, row: Row, number: int, stage: Kind, near: str) -> Chain:
+        """A chain that ends because it would be too near to an evaluation scenario."""
         reason = f"too near to the evaluation scenario {near}"
-        failures = self.lost(row, number, "scenario", reason, "scenario", "draft")
+        failures = self.lost(row, number, stage, reason, "scenario", "draft")
         return Chain(removed=near, failures=failures)
 
     @property
@@ -143,14 +143,15 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
     """
     meter = Meter(work.writer.teacher)
     work = replace(work, writer=replace(work.writer, teacher=meter))
-    held_out, talk = work.standards.held_out, Talk()
+    talk = Talk()
+
+    def near_to(persona: Persona) -> str | None:
+        return work.standards.held_out.too_close(persona.persona)
+
     try:
-        for _ in range(tries - 1):
-            await work.writer.persona(row, talk)
+        earlier = [near_to(await work.writer.persona(row, talk)) for _ in range(tries - 1)]
         persona, near, replaced = await apart(
-            lambda: work.writer.persona(row, talk),
-            lambda each: held_out.too_close(each.persona),
-            work.most - tries + 1,
+            lambda: work.writer.persona(row, talk), near_to, work.most - tries + 1
         )
     except CallError as error:
         failed = without_persona(work, row, str(error), tries)
@@ -158,7 +159,7 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
     work.heard("persona", "done")
     numbers = range(len(row.exchanges))
     if near:
-        chains = [work.removed(row, number, near) for number in numbers]
+        chains = [work.removed(row, number, "persona", near) for number in numbers]
     else:
         chains = await together(write_chain(work, row, number, persona) for number in numbers)
     return Outcome(
@@ -167,7 +168,7 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
         chains=tuple(chains),
         failures=(),
         tries=tries + len(replaced),
-        replaced=() if near else replaced,
+        replaced=() if near else (*filter(None, earlier), *replaced),
         # A scenario that was removed comes again whenever it is asked for; a failed call may not.
         whole=not any(chain.failures and chain.removed is None for chain in chains),
         tokens=meter.spent.counts(),
@@ -204,7 +205,7 @@ async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Ch
         lost = work.lost(row, number, "scenario", str(error), "scenario", "draft")
         return Chain(failures=lost)
     if near:
-        return work.removed(row, number, near)
+        return work.removed(row, number, "scenario", near)
     work.heard("scenario", "done")
     samples = range(work.writer.settings.best_of)
     taken = await together(write_take(work, row, number, sample, scenario) for sample in samples)

@@ -88,7 +88,8 @@ def key_of(values: Mapping[str, str]) -> Key:
 def claim(scenario: Scenario, axes: Mapping[str, Mapping[str, Any]]) -> Key | None:
     """The combination that a scenario is about, or None where it names only a part of one.
 
-    The theme is read from its provenance; the values of axes from there, or from its persona.
+    The theme is read from its provenance; the values of axes from there, or from its persona. A
+    theme alone, in a pack without axes, is claimed by nobody: it would be trained no more.
     """
     told, persona = scenario.provenance, scenario.persona
     recorded = told.get("axes")
@@ -100,4 +101,4 @@ def claim(scenario: Scenario, axes: Mapping[str, Mapping[str, Any]]) -> Key | No
         if not isinstance(value, str) or value not in options:
             return None
         values[axis] = value
-    return key_of(values)
+    return key_of(values) if len(values) > 1 else None

@@ -124,12 +124,12 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
     first = report.first_failure
     if first is None:
         return
+    fix = "the same command asks only for what is missing"
+    if report.likeness.scenarios_removed * 2 > report.asked["scenario"]:
+        fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
     for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
         written, asked = report.written[kind], report.asked[kind]
         if written * 4 < asked:
-            fix = "the same command asks only for what is missing"
-            if report.likeness.scenarios_removed * 2 > asked:
-                fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
             raise StageError(
                 f"only {written} of {asked} {done}; the first failure: {first.reason} ({fix})"
             )

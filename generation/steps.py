@@ -89,6 +89,8 @@ def report(run: Run, domain: Domain) -> Step:
     if embeds:
         configuration |= {"embedder": role_part(run.experiment, EMBEDDER)}
     inputs = [folder / "synthetic.jsonl", run.corpus / "real.jsonl"]
+    if is_generated(run):
+        inputs.append(folder / "evaluation.json")
     code = ("generation", "hybridtune/drawing.py", "hybridtune/templates", "hybridtune/embedding")
 
     def work(reporter: Reporter) -> None:

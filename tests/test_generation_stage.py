@@ -237,6 +237,28 @@ async def test_a_persona_that_stays_near_takes_its_scenarios_with_it(
     assert counts["persona"] == {"asked": 3, "written": 3, "failed": 0}
     assert counts["scenario"] == {"asked": 6, "written": 4, "failed": 2}
     assert sum(request.task == "scenario" for request in teacher.requests) == 4
+    failures = read_jsonl(run.generation / "failures.jsonl", Failure)
+    assert {failure.stage for failure in failures} == {"persona"}
+
+
+async def test_who_was_near_and_then_like_another_counts_as_replaced(
+    pack: Domain, tmp_path: Path
+) -> None:
+    class Twins(FakeTeacher):
+        def answer(self, request: ChatRequest) -> Any:
+            data = super().answer(request)
+            twin = "rides to the mill and back " * 3
+            people = {1: [twin], 4: [HELD, twin]}
+            if request.task == "persona":
+                earlier = people.get(request.inputs["index"], [])[len(request.messages) // 2 :]
+                return data | ({"about": earlier[0]} if earlier else {})
+            return data
+
+    run = await generated(pack, tmp_path / "run", Twins())
+    report = read_json(run.generation / "report.json")
+    assert report["held_out"]["personas_replaced"] == 1
+    assert report["counts"]["persona"] == {"asked": 12, "written": 12, "failed": 0}
+    assert report["tokens"]["persona"]["calls"] == 14
 
 
 async def test_evaluation_scenarios_of_the_users_own(pack: Domain, tmp_path: Path) -> None:
