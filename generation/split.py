@@ -11,11 +11,12 @@ it is the other way round: a scenario that names its theme and a value of every 
 combination, and no training row has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from generation.coverage import Row, iter_rows
 from generation.parting import Fits
 from generation.space import THEME, load_space
 from hybridtune.domain import Domain
@@ -78,6 +79,18 @@ def split_of(run: Run, domain: Domain) -> Split:
     axes = load_space(domain).axes
     keys = (claim(scenario, axes) for scenario in read_held_out(run, domain))
     return Split(experiment.seed, claimed=frozenset(key for key in keys if key))
+
+
+def training_rows(run: Run, domain: Domain) -> Iterator[Row]:
+    """The rows of a run's training data, in order, one at a time; see `iter_rows`."""
+    experiment = run.experiment
+    return iter_rows(
+        domain,
+        experiment.generation,
+        experiment.seed,
+        run.corpus / "real.jsonl",
+        split_of(run, domain).fits,
+    )
 
 
 def key_of(values: Mapping[str, str]) -> Key:

@@ -16,8 +16,8 @@ from eval.grounds import scenario_ground
 from eval.simulate import choose_scenarios, simulate
 from generation.evaluation import check_split, evaluation_rows, write_evaluation
 from generation.space import load_space
-from generation.split import Split, claim, key_of
-from generation.stage import generate, preview, training_rows
+from generation.split import Split, claim, key_of, training_rows
+from generation.stage import generate, preview
 from hybridtune.calls import CallStore
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
 from hybridtune.cli.app import app

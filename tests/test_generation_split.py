@@ -17,8 +17,8 @@ from test_generation_quotas import SEEDS, spaces
 from generation.arrange import Rules, arranged
 from generation.coverage import Row, coverage_table, iter_rows
 from generation.space import Space, has, load_space
-from generation.split import Split, claim, split_of
-from generation.stage import generate, training_rows
+from generation.split import Split, claim, split_of, training_rows
+from generation.stage import generate
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError

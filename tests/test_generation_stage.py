@@ -10,8 +10,8 @@ import pytest
 from fake_teacher import HELD, PACK, FakeTeacher, bicycles, contents, generated, run_of, statuses
 from rich.console import Console
 
+from generation.outcomes import Failure
 from generation.review import Review, text_digest
-from generation.rows import Failure
 from generation.stage import generate, preview
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.domain import Domain
