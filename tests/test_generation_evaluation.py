@@ -198,13 +198,7 @@ async def test_a_scenario_that_a_real_session_tells_is_replaced(
 
 
 async def test_people_who_are_alike_are_replaced(pack: Domain, tmp_path: Path) -> None:
-    class Twins(Teacher):
-        def answer(self, request: ChatRequest) -> Any:
-            data = super().answer(request)
-            twin = request.task == "persona" and request.inputs["index"] in (2, 9)
-            return data | {"about": TWIN} if twin and data["person"] == 0 else data
-
-    run = await written(pack, tmp_path / "run", Twins())
+    run = await written(pack, tmp_path / "run", Teacher(people={2: [TWIN], 9: [TWIN]}))
     assert report_of(run)["replaced"] == 1
     scenarios = read_held_out(run, pack)
     assert [one.id for one in scenarios if TWIN in one.line()] == ["evaluation-00003"]
@@ -214,15 +208,8 @@ async def test_people_are_looked_at_until_nobody_is_like_another(
     pack: Domain, tmp_path: Path
 ) -> None:
     """Who fails for good leaves others to be looked at, though nobody is asked for again."""
-
-    class Twins(Teacher):
-        def answer(self, request: ChatRequest) -> Any:
-            data = super().answer(request)
-            twins = {1: TWIN, 3: TWIN, 7: TOLD, 9: TOLD}
-            same = request.task == "persona" and twins.get(request.inputs["index"])
-            return data | {"about": same} if same else data
-
-    run = await written(pack, tmp_path / "run", Twins(), reasks=0)
+    twins = {1: [TWIN], 3: [TWIN], 7: [TOLD], 9: [TOLD]}
+    run = await written(pack, tmp_path / "run", Teacher(people=twins), reasks=0)
     failed = [each["id"] for each in report_of(run)["failures"]]
     assert failed == ["evaluation-00004", "evaluation-00010"]
 
