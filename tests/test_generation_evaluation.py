@@ -396,6 +396,12 @@ async def test_whoever_changes_them_changes_what_follows(pack: Domain, tmp_path:
     counts.write_text(counts.read_text().replace('"replaced": 0', '"replaced": 1'))
     told = fingerprints(run)
     assert {name for name in names if told[name] != edited[name]} == {"generation:report"}
+    fewer = fingerprints(generated_run(run.path, reasks=0))
+    assert fewer["generation:evaluation"] != told["generation:evaluation"]
+    run.corpus.mkdir()
+    (run.corpus / "real.jsonl").write_text("")
+    with_real = fingerprints(run)
+    assert with_real["generation:evaluation"] != told["generation:evaluation"]
     assert "generation:evaluation" not in fingerprints(run_of(run.path))
     steps = [step for step in steps_of(run, pack) if step.name == "generation:evaluation"]
     assert roles_called(steps, Manifest(run.path)) == ("teacher",)
@@ -412,7 +418,9 @@ async def test_rows_in_the_store_are_written_anew_for_other_scenarios(
     path = run.generation / "evaluation.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]))
-    await generate(run, pack, FakeTeacher(), silent())
+    busy = FakeTeacher()
+    await generate(run, pack, busy, silent())
+    assert sum(request.task == "persona" for request in busy.requests) == 12
     assert read_json(run.generation / "report.json")["held_out"]["scenarios"] == 11
 
 
