@@ -156,9 +156,7 @@ def describe_experiment(
         },
         "reference": settings.reference,
         "models": models,
-        "scenario_writers": distinct(
-            [one.provenance["teacher"] for one in material.scenarios if "teacher" in one.provenance]
-        ),
+        "scenario_writers": distinct(writers_of(material)),
         "scripted": any(one["kind"] == "scripted" for kind in models.values() for one in kind),
         "toy": Path(experiment.model.name).parts[-2:] == TOY,
         "design": {
@@ -264,8 +262,8 @@ def words(conversations: list[Session]) -> dict[str, Any]:
 def models_of(experiment: Experiment, material: Material) -> dict[str, list[dict[str, str]]]:
     """The models behind each role, as the records name them, or else the configuration does."""
     written = experiment.evaluation.scenarios == GENERATED
-    told = {
-        "teacher": [one.provenance.get("teacher") for one in material.scenarios if written],
+    told: dict[str, list[Any]] = {
+        "teacher": writers_of(material) if written else [],
         "patient": [one.provenance.get("patient") for one in material.conversations],
         "counselor": [one.provenance.get("counselor") for one in material.conversations],
         "judge": [
@@ -282,6 +280,12 @@ def models_of(experiment: Experiment, material: Material) -> dict[str, list[dict
         }
         models[role] = distinct([one for one in told.get(role, []) if one] or [configured])
     return models
+
+
+def writers_of(material: Material) -> list[dict[str, Any]]:
+    """The models that wrote scenarios; the provenance of people's may call anything a teacher."""
+    told = (one.provenance.get("teacher") for one in material.scenarios)
+    return [one for one in told if isinstance(one, dict)]
 
 
 def distinct(descriptions: list[dict[str, Any]]) -> list[dict[str, str]]:

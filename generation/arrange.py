@@ -28,7 +28,7 @@ from itertools import islice
 from math import lcm
 
 from generation.matching import Stuck, moved
-from generation.parting import Apart, Fits, Laid, Parting, check_side, too_small
+from generation.parting import Crossed, Fits, Laid, Parting, check_side, too_small
 from generation.quotas import FINEST, Copy, period, series
 from generation.space import Combination, Space
 from hybridtune.errors import DomainError
@@ -153,7 +153,7 @@ def lay(
     """One block: first within all windows, and with ever more slack if need be."""
     size = len(copies[rules.order[0]])
     drawn = dict(copies)
-    stuck: Stuck | Apart
+    stuck: Stuck | Crossed
     for slack in (0, 1, 4, 16, size):
         for _ in range(TRIES):
             try:
@@ -162,14 +162,14 @@ def lay(
                     return laid
                 block = Parting(laid, list(space.axes), rules.forbidden, fits, start, slack)
                 return block.parted(rng)
-            except Apart as error:
+            except Crossed as error:
                 stuck = error
                 break
             except Stuck as error:
                 stuck = error
             for axis in rules.coupled:
                 drawn[axis] = redrawn(rules.axes[axis], drawn[axis], start, rng)
-    if isinstance(stuck, Apart):
+    if isinstance(stuck, Crossed):
         raise too_small(space, f"{stuck.rows} of {size} rows find none on their side")
     raise DomainError(
         complaint(rules, stuck, size), where=space.where, fix="change weights or forbidden"

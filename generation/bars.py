@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from generation.coverage import Row
 from generation.meter import Meter
-from generation.rows import End, Kind
+from generation.outcomes import End, Kind
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.progress import Reporter, Task
 

@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from generation.coverage import Row
 from generation.meter import Meter
-from generation.rows import Heard, Outcome
+from generation.outcomes import Heard, Outcome
 from generation.worker import NAMESPACE, ROW, Cache, Done, Told, Worker
 from hybridtune.chat.client import Client
 from hybridtune.config.servers import AttachedServer

@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from generation.outcomes import Chain, Take, with_checks
 from generation.people import HARD, Said
 from generation.review import PERSON, Review, Status, approval, mean_rank, review, verdict
-from generation.rows import Chain, Take, with_checks
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Session
 

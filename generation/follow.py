@@ -5,9 +5,9 @@ order. So each row that is done lets a few go on that are next in turn. What is 
 is done, and all that follows a row that must give way, is the stage's to do.
 """
 
+from generation.outcomes import Outcome
 from generation.outputs import Outputs
 from generation.personas import Company, Crowded
-from generation.rows import Outcome
 from generation.store import RowStore
 
 AT_ONCE = 4

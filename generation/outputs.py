@@ -18,9 +18,9 @@ from generation.coverage import Coverage
 from generation.decisions import Decided, decide
 from generation.likeness import LikenessIndex
 from generation.meter import Spent
+from generation.outcomes import Outcome
 from generation.people import People
 from generation.report import Report, said
-from generation.rows import Outcome
 from generation.split import split_of
 from hybridtune.domain import Domain
 from hybridtune.manifest import digest

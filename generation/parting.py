@@ -29,11 +29,11 @@ PATIENCE = 600
 LOOKED_AT = 500
 """Exchanges that a step looks at, at most; where there are any that help, few will do."""
 LISTED = 20_000
-"""Spaces of at most so many combinations are looked through before rows are made."""
+"""Spaces of at most so many combinations are small: all are looked at before rows are made."""
 
 
-class Apart(Exception):
-    """So many rows of a block found no combination on their side."""
+class Crossed(Exception):
+    """So many rows of a block are left on the wrong side."""
 
     def __init__(self, rows: int) -> None:
         super().__init__(rows)
@@ -81,12 +81,12 @@ class Parting:
         """The block with every row on its side.
 
         Raises:
-            Apart: the search came to no end.
+            Crossed: the search came to no end.
         """
         left = PATIENCE
         while self.wrong:
             if not left:
-                raise Apart(len(self.wrong))
+                raise Crossed(len(self.wrong))
             before = len(self.wrong)
             step = self.step(rng.choice(sorted(self.wrong)), rng)
             if step:
@@ -156,13 +156,18 @@ class Parting:
         return self.known[key]
 
 
+def is_small(space: Space) -> bool:
+    """Whether a side may lack something; a larger space has every value on both, or as good as."""
+    return prod(map(len, space.axes.values())) <= LISTED
+
+
 def check_side(space: Space, fits: Fits) -> None:
     """Refuse a small space in which some value has no combination on one side.
 
     Raises:
-        DomainError: names the value. A larger space has every value on both sides, or as good as.
+        DomainError: names the value.
     """
-    if prod(map(len, space.axes.values())) > LISTED:
+    if not is_small(space):
         return
     found: dict[str, set[str]] = {axis: set() for axis in space.axes}
     for values in product(*space.axes.values()):

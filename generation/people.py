@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from generation.checks import Draft, Standards, examine, exchanges
+from generation.outcomes import Take, with_checks
 from generation.review import text_digest
-from generation.rows import Take, with_checks
 from hybridtune.records import Session
 from hybridtune.reviews import Action, ReviewEvent, ReviewLog
 

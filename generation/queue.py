@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from generation.checks import Standards, load_standards
+from generation.outcomes import Take
 from generation.people import HARD, edit_problem
 from generation.review import Review, text_digest
-from generation.rows import Take
 from generation.store import RowStore
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import Domain

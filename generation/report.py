@@ -10,7 +10,7 @@ from typing import Any
 from generation.checks import exchanges
 from generation.coverage import Coverage
 from generation.decisions import Decided
-from generation.rows import Failure, Kind, Outcome, near_of
+from generation.outcomes import Failure, Kind, Outcome, near_of
 from generation.space import THEME
 from generation.split import Split
 from hybridtune.overlap import HELD_OUT_SHARED, HeldOut

@@ -4,97 +4,27 @@ A step that fails for good ends its chain and leaves a `Failure` for every recor
 come, so that what was asked for is always what was written plus what failed.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, Literal, TypeVar
 
 from generation.apart import Talk, apart
 from generation.checks import Draft, Standards, examined
 from generation.coverage import Row
+from generation.flight import together
 from generation.meter import Meter
+from generation.outcomes import (
+    Chain,
+    Failure,
+    Heard,
+    Kind,
+    Outcome,
+    Take,
+    near_of,
+    with_checks,
+)
 from generation.writer import Writer, Written, persona_id, row_id
-from hybridtune.errors import CallError, HybridtuneError
-from hybridtune.records import Judgment, Persona, Record, Scenario, Session
-
-Kind = Literal["persona", "scenario", "draft", "ranking"]
-End = Literal["done", "failed", "spared"]
-Heard = Callable[[Kind, End], None]
-"""Hears of each record as it ends; a ranking that need not be asked for is spared."""
-AnyResult = TypeVar("AnyResult")
-HELD_OUT = "held_out"
-"""The check that a draft fails which is too near to an evaluation scenario."""
-
-
-class Failure(Record):
-    """One record that was asked for and will not come.
-
-    `kind` is what is missing, `stage` the step that broke: a persona that fails takes its scenarios
-    and drafts with it.
-    """
-
-    kind: Kind
-    id: str
-    row: int
-    stage: Kind
-    reason: str
-
-
-class Take(Record):
-    """One draft over a scenario: the only one, or one of the best-of-n.
-
-    Attributes:
-        problem: the check that the draft failed, and what is wrong.
-        ranking: of a draft that passed the checks.
-        replaced: what the check said of drafts before this one that were too near to a scenario.
-    """
-
-    draft: Session
-    problem: tuple[str, str] | None = None
-    ranking: Judgment | None = None
-    replaced: tuple[str, ...] = ()
-
-
-class Chain(Record):
-    """What became of one scenario of a row; what it did not come to stays empty.
-
-    Attributes:
-        removed: the evaluation scenario that this chain's scenario was too near to, to the last.
-        replaced: those that scenarios before this one were too near to.
-    """
-
-    scenario: Scenario | None = None
-    removed: str | None = None
-    replaced: tuple[str, ...] = ()
-    takes: tuple[Take, ...] = ()
-    failures: tuple[Failure, ...] = ()
-
-
-class Outcome(Record):
-    """All that became of a row.
-
-    Attributes:
-        tries: how many personas were asked for, one more for each that was like another row's, or
-            too near to an evaluation scenario.
-        replaced: the evaluation scenarios that personas before this one were too near to, where
-            this one is near to none.
-        whole: whether nothing is left that another attempt at the same calls might bring.
-        tokens: calls and tokens of the row, by task.
-    """
-
-    row: Row
-    persona: Persona | None
-    chains: tuple[Chain, ...]
-    failures: tuple[Failure, ...]
-    tries: int
-    replaced: tuple[str, ...] = ()
-    whole: bool
-    tokens: dict[str, dict[str, int]]
-
-    def all_failures(self) -> list[Failure]:
-        """The persona's first, then those that it took with it."""
-        return [*self.failures, *(each for chain in self.chains for each in chain.failures)]
+from hybridtune.errors import CallError
+from hybridtune.records import Persona, Scenario
 
 
 @dataclass(frozen=True)
@@ -124,10 +54,10 @@ class Work:
             for kind, name in names
         )
 
-    def removed(self, row: Row, number: int, near: str) -> Chain:
-        """A chain that ends because its scenario would be too near to an evaluation scenario."""
+    def removed(self, row: Row, number: int, stage: Kind, near: str) -> Chain:
+        """A chain that ends because it would be too near to an evaluation scenario."""
         reason = f"too near to the evaluation scenario {near}"
-        failures = self.lost(row, number, "scenario", reason, "scenario", "draft")
+        failures = self.lost(row, number, stage, reason, "scenario", "draft")
         return Chain(removed=near, failures=failures)
 
     @property
@@ -143,14 +73,15 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
     """
     meter = Meter(work.writer.teacher)
     work = replace(work, writer=replace(work.writer, teacher=meter))
-    held_out, talk = work.standards.held_out, Talk()
+    talk = Talk()
+
+    def near_to(persona: Persona) -> str | None:
+        return work.standards.held_out.too_close(persona.persona)
+
     try:
-        for _ in range(tries - 1):
-            await work.writer.persona(row, talk)
+        earlier = [near_to(await work.writer.persona(row, talk)) for _ in range(tries - 1)]
         persona, near, replaced = await apart(
-            lambda: work.writer.persona(row, talk),
-            lambda each: held_out.too_close(each.persona),
-            work.most - tries + 1,
+            lambda: work.writer.persona(row, talk), near_to, work.most - tries + 1
         )
     except CallError as error:
         failed = without_persona(work, row, str(error), tries)
@@ -158,7 +89,7 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
     work.heard("persona", "done")
     numbers = range(len(row.exchanges))
     if near:
-        chains = [work.removed(row, number, near) for number in numbers]
+        chains = [work.removed(row, number, "persona", near) for number in numbers]
     else:
         chains = await together(write_chain(work, row, number, persona) for number in numbers)
     return Outcome(
@@ -167,7 +98,7 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
         chains=tuple(chains),
         failures=(),
         tries=tries + len(replaced),
-        replaced=() if near else replaced,
+        replaced=() if near else (*filter(None, earlier), *replaced),
         # A scenario that was removed comes again whenever it is asked for; a failed call may not.
         whole=not any(chain.failures and chain.removed is None for chain in chains),
         tokens=meter.spent.counts(),
@@ -204,7 +135,7 @@ async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Ch
         lost = work.lost(row, number, "scenario", str(error), "scenario", "draft")
         return Chain(failures=lost)
     if near:
-        return work.removed(row, number, near)
+        return work.removed(row, number, "scenario", near)
     work.heard("scenario", "done")
     samples = range(work.writer.settings.best_of)
     taken = await together(write_take(work, row, number, sample, scenario) for sample in samples)
@@ -256,41 +187,6 @@ async def checked(work: Work, asked: int, written: Written) -> Take:
     draft = Draft(session.messages, asked, written.cut_turns, work.standards, session.persona or {})
     passed, problem = await examined(draft)
     return Take(draft=with_checks(session, passed, draft.evidence), problem=problem)
-
-
-def near_of(take: Take) -> str | None:
-    """What the check for likeness to evaluation scenarios found in a draft."""
-    return take.problem[1] if take.problem and take.problem[0] == HELD_OUT else None
-
-
-async def together(works: Iterable[Coroutine[Any, Any, AnyResult]]) -> list[AnyResult]:
-    """All at once, the results in order; a single one costs no task of its own.
-
-    Raises:
-        HybridtuneError: the first of the errors that stop everything, on its own.
-    """
-    works = list(works)
-    if len(works) == 1:
-        return [await works[0]]
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in works]
-    except BaseExceptionGroup as errors:
-        # One error that stops all rows is one line for the user, not a tree of tracebacks.
-        known = [each for each in errors.exceptions if isinstance(each, HybridtuneError)]
-        if not known:
-            raise
-        raise known[0] from None
-    return [task.result() for task in tasks]
-
-
-def with_checks(
-    draft: Session, passed: list[str], evidence: Mapping[str, Any] | None = None
-) -> Session:
-    """The draft whose provenance has these checks as passed too, and what they found."""
-    checks = [*draft.provenance.get("checks", []), *passed]
-    provenance = {**draft.provenance, **(evidence or {}), "checks": checks}
-    return draft.model_copy(update={"provenance": provenance})
 
 
 def record_id(kind: Kind, row: Row, number: int, sample: int = 0) -> str:

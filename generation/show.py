@@ -14,7 +14,7 @@ from rich.text import Text
 
 from generation.decisions import Decided, decide
 from generation.meter import Spent
-from generation.rows import Outcome
+from generation.outcomes import Outcome
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.domain import DomainSettings
 from hybridtune.records import Message

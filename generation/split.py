@@ -11,11 +11,12 @@ it is the other way round: a scenario that names its theme and a value of every 
 combination, and no training row has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from generation.coverage import Row, iter_rows
 from generation.parting import Fits
 from generation.space import THEME, load_space
 from hybridtune.domain import Domain
@@ -80,6 +81,18 @@ def split_of(run: Run, domain: Domain) -> Split:
     return Split(experiment.seed, claimed=frozenset(key for key in keys if key))
 
 
+def training_rows(run: Run, domain: Domain) -> Iterator[Row]:
+    """The rows of a run's training data, in order, one at a time; see `iter_rows`."""
+    experiment = run.experiment
+    return iter_rows(
+        domain,
+        experiment.generation,
+        experiment.seed,
+        run.corpus / "real.jsonl",
+        split_of(run, domain).fits,
+    )
+
+
 def key_of(values: Mapping[str, str]) -> Key:
     """A combination, whatever the order of its axes."""
     return tuple(sorted(values.items()))
@@ -88,7 +101,8 @@ def key_of(values: Mapping[str, str]) -> Key:
 def claim(scenario: Scenario, axes: Mapping[str, Mapping[str, Any]]) -> Key | None:
     """The combination that a scenario is about, or None where it names only a part of one.
 
-    The theme is read from its provenance; the values of axes from there, or from its persona.
+    The theme is read from its provenance; the values of axes from there, or from its persona. A
+    theme alone, in a pack without axes, is claimed by nobody: it would be trained no more.
     """
     told, persona = scenario.provenance, scenario.persona
     recorded = told.get("axes")
@@ -100,4 +114,4 @@ def claim(scenario: Scenario, axes: Mapping[str, Mapping[str, Any]]) -> Key | No
         if not isinstance(value, str) or value not in options:
             return None
         values[axis] = value
-    return key_of(values)
+    return key_of(values) if len(values) > 1 else None

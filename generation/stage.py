@@ -18,71 +18,40 @@ row that is in the store is not asked for again; within a row the request cache 
 answered before.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
 from rich.markup import escape
 
 from generation.bars import Bars, bars
 from generation.checks import load_standards
-from generation.coverage import Row, iter_rows
-from generation.flight import in_flight, width_of
+from generation.coverage import Row
+from generation.fingerprints import circumstances, fingerprint_of, fingerprints
+from generation.flight import in_flight, together, width_of
 from generation.follow import Follower
-from generation.lengths import length_inputs
 from generation.meter import Meter, Spent
+from generation.outcomes import Outcome
 from generation.outputs import Outputs, head_of
 from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.report import Report
-from generation.rows import Outcome, Work, together, without_persona, write_row
-from generation.split import split_of
+from generation.rows import Work, without_persona, write_row
+from generation.split import training_rows
 from generation.store import RowStore
 from generation.writer import Writer
 from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
 from hybridtune.domain import Domain
 from hybridtune.errors import ConfigError, StageError
-from hybridtune.manifest import fingerprint
 from hybridtune.overlap import HeldOut
 from hybridtune.progress import Reporter
 from hybridtune.records import read_json
 from hybridtune.runs import Run
 from hybridtune.scenarios import evaluation_path, is_generated, read_held_out
-from hybridtune.steps import CALLING, part, role_part
 
-CODE = (
-    "generation",
-    "hybridtune/judge.py",
-    "hybridtune/language.py",
-    "hybridtune/overlap.py",
-    "hybridtune/scenarios.py",
-    "hybridtune/scenario_table.py",
-    *CALLING,
-)
-OUTSIDE_ROWS = frozenset(
-    {
-        "sessions",
-        "scenarios_per_persona",
-        "min_exchanges",
-        "max_exchanges",
-        "accept_at",
-        "reject_below",
-        "floors",
-        "quotes_found",
-        "blind_reviews",
-        "engine",
-        "ray",
-        "include_flagged",
-    }
-)
-"""Settings that say which rows there are, or what becomes of them, but not what is in them."""
-ROW = TypeAdapter(Row)
 WriteRow = Callable[[Row, int], Awaitable[Outcome]]
 """Writes a row, its persona asked for so many times."""
 
@@ -124,12 +93,12 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
     first = report.first_failure
     if first is None:
         return
+    fix = "the same command asks only for what is missing"
+    if report.likeness.scenarios_removed * 2 > report.asked["scenario"]:
+        fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
     for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
         written, asked = report.written[kind], report.asked[kind]
         if written * 4 < asked:
-            fix = "the same command asks only for what is missing"
-            if report.likeness.scenarios_removed * 2 > asked:
-                fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
             raise StageError(
                 f"only {written} of {asked} {done}; the first failure: {first.reason} ({fix})"
             )
@@ -187,18 +156,6 @@ async def preview(run: Run, domain: Domain, teacher: ChatModel, count: int) -> l
     rows = training_rows(run, domain)
     work = Work(writer_for(run, domain, teacher), standards, lambda *_: None)
     return await together(write_row(work, row) for row in islice(rows, count))
-
-
-def training_rows(run: Run, domain: Domain) -> Iterator[Row]:
-    """The rows of a run's training data, in order, one at a time; see `iter_rows`."""
-    experiment = run.experiment
-    return iter_rows(
-        domain,
-        experiment.generation,
-        experiment.seed,
-        run.corpus / "real.jsonl",
-        split_of(run, domain).fits,
-    )
 
 
 @dataclass(frozen=True)
@@ -286,32 +243,6 @@ class Production:
     def fingerprint(self, row: Row) -> str:
         """See `fingerprint_of`."""
         return fingerprint_of(row, self.circumstances)
-
-
-def fingerprints(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """The rows' numbers, and the fingerprints that they have under today's settings."""
-    known = circumstances(run, domain, teacher)
-    for row in training_rows(run, domain):
-        yield row.index, fingerprint_of(row, known)
-
-
-def fingerprint_of(row: Row, circumstances: str) -> str:
-    """Changes when anything changes that decides this row."""
-    return sha256(circumstances.encode() + ROW.dump_json(row)).hexdigest()
-
-
-def circumstances(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> str:
-    """A fingerprint of everything that decides all rows alike."""
-    experiment = run.experiment
-    configuration = part(experiment, "generation")
-    for name in OUTSIDE_ROWS:
-        del configuration["generation"][name]
-    configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher}
-    inputs = [
-        evaluation_path(run, domain),
-        *length_inputs(experiment.generation, run.corpus / "real.jsonl"),
-    ]
-    return fingerprint(configuration, inputs, CODE, domain=domain.digest)
 
 
 def writer_for(run: Run, domain: Domain, teacher: ChatModel) -> Writer:

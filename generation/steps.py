@@ -4,7 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from generation.evaluation import write_evaluation
-from generation.stage import CODE, generate
+from generation.fingerprints import CODE
+from generation.stage import generate
 from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
 from hybridtune.embedding.embedder import open_embedder
@@ -89,6 +90,8 @@ def report(run: Run, domain: Domain) -> Step:
     if embeds:
         configuration |= {"embedder": role_part(run.experiment, EMBEDDER)}
     inputs = [folder / "synthetic.jsonl", run.corpus / "real.jsonl"]
+    if is_generated(run):
+        inputs.append(folder / "evaluation.json")
     code = (
         "generation",
         "hybridtune/drawing.py",

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from generation.rows import Outcome
+from generation.outcomes import Outcome
 from hybridtune.database import Database
 from hybridtune.errors import RunError
 from hybridtune.records import first_problem

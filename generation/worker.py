@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from generation.checks import load_standards
 from generation.coverage import Row
 from generation.meter import Meter
-from generation.rows import End, Kind, Work, write_row
+from generation.outcomes import End, Kind
+from generation.rows import Work, write_row
 from generation.writer import Writer
 from hybridtune.calls import Answer, Call, CallStore
 from hybridtune.chat.client import Client, Endpoint

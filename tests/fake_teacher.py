@@ -94,8 +94,9 @@ class FakeTeacher:
             raise CallError(f"{request.task}: no usable answer in 3 tries")
         if request.task == "persona":
             bike = request.inputs["axes"]["bike"]
-            held = index in self.told.get("copy_person", ()) and first
-            return {"index": index, "bike": bike, "about": HELD if held else nonsense(drawn)}
+            people = self.told.get("people", {}).get(index, [])
+            told = people[len(request.messages) // 2 :] or [nonsense(drawn)]
+            return {"index": index, "bike": bike, "about": told[0]}
         if request.task == "scenario":
             held = index in self.told.get("copy", ())
             held = held or (index in self.told.get("copy_once", ()) and first)

@@ -12,8 +12,8 @@ import yaml
 from typer.main import get_command
 
 from corpus.history import Held, History, Replaced, TurnHistory
+from generation.outcomes import Failure
 from generation.review import Review
-from generation.rows import Failure
 from hybridtune.calls import CallStore
 from hybridtune.cli.app import app
 from hybridtune.cli.steps import steps_of

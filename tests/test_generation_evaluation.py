@@ -14,10 +14,10 @@ from eval.analysis import analyse
 from eval.claims import scenario_writers
 from eval.grounds import scenario_ground
 from eval.simulate import choose_scenarios, simulate
-from generation.evaluation import evaluation_rows, write_evaluation
+from generation.evaluation import check_split, evaluation_rows, write_evaluation
 from generation.space import load_space
-from generation.split import Split, claim, key_of
-from generation.stage import generate, preview, training_rows
+from generation.split import Split, claim, key_of, training_rows
+from generation.stage import generate, preview
 from hybridtune.calls import CallStore
 from hybridtune.chat.model import ChatModel, ChatReply, ChatRequest
 from hybridtune.cli.app import app
@@ -198,28 +198,72 @@ async def test_a_scenario_that_a_real_session_tells_is_replaced(
 
 
 async def test_people_who_are_alike_are_replaced(pack: Domain, tmp_path: Path) -> None:
-    class Twins(Teacher):
-        def answer(self, request: ChatRequest) -> Any:
-            data = super().answer(request)
-            twin = request.task == "persona" and request.inputs["index"] in (2, 9)
-            return data | {"about": TWIN} if twin and data["person"] == 0 else data
-
-    run = await written(pack, tmp_path / "run", Twins())
+    run = await written(pack, tmp_path / "run", Teacher(people={2: [TWIN], 9: [TWIN]}))
     assert report_of(run)["replaced"] == 1
     scenarios = read_held_out(run, pack)
     assert [one.id for one in scenarios if TWIN in one.line()] == ["evaluation-00003"]
 
 
-async def test_a_teacher_that_knows_no_other_story_is_told_so(pack: Domain, tmp_path: Path) -> None:
-    run = await written(pack, tmp_path / "run", Teacher(stories={0: HELD}, until=9))
-    with pytest.raises(StageError, match=r"only 2 of 12 sessions .* name another teacher, or"):
+async def test_people_are_looked_at_until_nobody_is_like_another(
+    pack: Domain, tmp_path: Path
+) -> None:
+    """Who fails for good leaves others to be looked at, though nobody is asked for again."""
+    twins = {1: [TWIN], 3: [TWIN], 7: [TOLD], 9: [TOLD]}
+    run = await written(pack, tmp_path / "run", Teacher(people=twins), reasks=0)
+    failed = [each["id"] for each in report_of(run)["failures"]]
+    assert failed == ["evaluation-00004", "evaluation-00010"]
+
+
+@pytest.mark.parametrize("best_of", [1, 3])
+async def test_a_teacher_that_knows_no_other_story_is_told_so(
+    best_of: int, pack: Domain, tmp_path: Path
+) -> None:
+    teacher = Teacher(stories={0: HELD}, until=9)
+    run = await written(pack, tmp_path / "run", teacher, best_of=best_of)
+    few = rf"only {2 * best_of} of {12 * best_of} sessions .* name another teacher, or"
+    with pytest.raises(StageError, match=few):
         await generate(run, pack, FakeTeacher(copy=range(10)), silent())
 
 
-async def test_not_even_half_is_an_error(pack: Domain, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=r"7 of 12 evaluation scenarios did not come, the first"):
-        await written(pack, tmp_path / "run", Teacher(fail_scenario=range(7)))
+async def test_who_gives_way_takes_nobody_with_it(pack: Domain, tmp_path: Path) -> None:
+    """The later of two that are alike stays where the earlier one is a real session's."""
+    run = generated_run(tmp_path / "run")
+    said = (Message(role="user", content=TOLD), Message(role="assistant", content="?"))
+    real = Session(id="real-9", domain="bikes", source="real", messages=said)
+    write_jsonl(run.corpus / "real.jsonl", [real])
+    stories = {3: f"{TOLD}. {TWIN}", 7: TWIN}
+    await write_evaluation(run, pack, Teacher(stories=stories, until=9), silent())
+    assert [each["id"] for each in report_of(run)["failures"]] == ["evaluation-00004"]
+    assert report_of(run)["replaced"] == 0
+    assert TWIN in read_held_out(run, pack)[6].line()
+
+
+@pytest.mark.parametrize(
+    ("told", "fix"),
+    [
+        ({"fail_scenario": range(7)}, "the same command asks only"),
+        ({"stories": dict.fromkeys(range(8), TWIN), "until": 9}, "the teacher repeats itself"),
+    ],
+)
+async def test_not_even_half_is_an_error(
+    told: dict[str, Any], fix: str, pack: Domain, tmp_path: Path
+) -> None:
+    few = rf"7 of 12 evaluation scenarios did not come, the first .* \({fix}"
+    with pytest.raises(StageError, match=few):
+        await written(pack, tmp_path / "run", Teacher(**told))
     assert report_of(generated_run(tmp_path / "run"))["counts"]["written"] == 5
+
+
+async def test_fewer_than_will_be_played_are_told_before_the_training(
+    pack: Domain, tmp_path: Path
+) -> None:
+    run = generated_run(tmp_path / "run")
+    evaluation = run.experiment.evaluation.model_copy(update={"count": 11})
+    run = Run(run.path, run.experiment.model_copy(update={"evaluation": evaluation}))
+    with pytest.raises(StageError, match=r"2 of 12 .* did not come, .*; evaluation.count is 11 \("):
+        await write_evaluation(run, pack, Teacher(fail_scenario=[2, 3]), silent())
+    await write_evaluation(run, pack, Teacher(fail_scenario=[2]), silent())
+    assert len(choose_scenarios(run, pack)) == 11
 
 
 async def test_training_keeps_away_from_them_and_replaces_what_does_not(
@@ -348,6 +392,16 @@ async def test_whoever_changes_them_changes_what_follows(pack: Domain, tmp_path:
     other = fingerprints(generated_run(run.path, share=0.3))
     changed = {name for name in names if other[name] != edited[name]}
     assert {"generation:evaluation", "generation"} <= changed
+    counts = run.generation / "evaluation.json"
+    counts.write_text(counts.read_text().replace('"replaced": 0', '"replaced": 1'))
+    told = fingerprints(run)
+    assert {name for name in names if told[name] != edited[name]} == {"generation:report"}
+    fewer = fingerprints(generated_run(run.path, reasks=0))
+    assert fewer["generation:evaluation"] != told["generation:evaluation"]
+    run.corpus.mkdir()
+    (run.corpus / "real.jsonl").write_text("")
+    with_real = fingerprints(run)
+    assert with_real["generation:evaluation"] != told["generation:evaluation"]
     assert "generation:evaluation" not in fingerprints(run_of(run.path))
     steps = [step for step in steps_of(run, pack) if step.name == "generation:evaluation"]
     assert roles_called(steps, Manifest(run.path)) == ("teacher",)
@@ -364,7 +418,9 @@ async def test_rows_in_the_store_are_written_anew_for_other_scenarios(
     path = run.generation / "evaluation.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]))
-    await generate(run, pack, FakeTeacher(), silent())
+    busy = FakeTeacher()
+    await generate(run, pack, busy, silent())
+    assert sum(request.task == "persona" for request in busy.requests) == 12
     assert read_json(run.generation / "report.json")["held_out"]["scenarios"] == 11
 
 
@@ -381,6 +437,28 @@ def test_what_cannot_be_is_told_before_anything_is_asked(
     small = bicycles(tmp_path / "bikes")
     with pytest.raises(DomainError, match=r"12 combinations .* cannot be split"):
         evaluation_rows(generated_run(tmp_path / "run", share=0.02).experiment, small)
+    check_split(generated_run(tmp_path / "run", 2, share=0.9, sessions=0), small)
+    with pytest.raises(DomainError, match=r"12 combinations .* cannot be split"):
+        check_split(generated_run(tmp_path / "run", 2, share=0.9), small)
+
+
+def test_a_later_block_that_cannot_be_split_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value in a third of all rows is in 33 or in 34 of a hundred; here not all blocks do."""
+    monkeypatch.setattr("generation.parting.PATIENCE", 60)
+    folder = bicycles(tmp_path / "bikes").path / "taxonomy"
+    (folder / "themes.yaml").write_text("brakes: a\ngears: b\nwheels: c\nlights: d\n")
+    (folder / "axes.yaml").write_text("bike: [racer, cargo, city]\nriding: [daily, weekends]\n")
+    small = Domain(folder.parent)
+
+    def check(sessions: int) -> None:
+        run = generated_run(tmp_path / "run", 2, share=0.5, sessions=sessions)
+        check_split(Run(run.path, run.experiment.model_copy(update={"seed": 90})), small)
+
+    check(100)
+    with pytest.raises(DomainError, match=r"24 combinations .* 1 of 100 rows find none"):
+        check(500)
 
 
 def test_the_command_writes_both_in_their_order(
@@ -431,7 +509,14 @@ def test_one_family_that_wrote_the_scenarios_too_is_pointed_out(tmp_path: Path) 
 
 
 def test_the_report_says_who_wrote_the_scenarios(tmp_path: Path) -> None:
-    analysis = analyse(make_run(tmp_path / "run"), make_domain(tmp_path / "domain"))
+    run = make_run(tmp_path / "run")
+    path = run.eval / "scenarios.jsonl"
+    by_people = [
+        one.model_copy(update={"provenance": {"teacher": "one of the school"}})
+        for one in read_jsonl(path, Scenario)
+    ]
+    write_jsonl(path, by_people)
+    analysis = analyse(run, make_domain(tmp_path / "domain"))
     assert (analysis["scenario_writers"], scenario_ground(analysis)) == ([], [])
     model = {"kind": "managed", "name": "big"}
     mine = analysis | {"scenario_writers": [model]}

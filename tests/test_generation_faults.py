@@ -14,7 +14,7 @@ from aiohttp import web
 from fake_server import failure, fake_server, in_turn
 from fault_server import Faults, FaultServer, fault_server
 
-from generation.rows import Failure
+from generation.outcomes import Failure
 from generation.stage import generate
 from hybridtune.config import ROLES, Experiment
 from hybridtune.domain import Domain

@@ -3,8 +3,8 @@
 import pytest
 
 from generation.decisions import decide
+from generation.outcomes import Chain, Take
 from generation.review import review, text_digest
-from generation.rows import Chain, Take
 from hybridtune.config.generation import GenerationSettings
 from hybridtune.records import Evidence, Judgment, Message, Session
 

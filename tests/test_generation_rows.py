@@ -11,7 +11,7 @@ import pytest
 from fake_server import FakeServer, completion, failure, fake_server
 from fake_teacher import FakeTeacher, bicycles, contents, generated, run_of, statuses
 
-from generation.rows import Failure
+from generation.outcomes import Failure
 from generation.stage import generate
 from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from generation.coverage import plan_rows
+from generation.outcomes import Failure
 from generation.review import Review
-from generation.rows import Failure
 from generation.stage import generate
 from hybridtune.calls import CallStore
 from hybridtune.chat.client import Client, Endpoint

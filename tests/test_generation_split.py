@@ -17,10 +17,10 @@ from test_generation_quotas import SEEDS, spaces
 from generation.arrange import Rules, arranged
 from generation.coverage import Row, coverage_table, iter_rows
 from generation.space import Space, has, load_space
-from generation.split import Split, claim, split_of
-from generation.stage import generate, training_rows
+from generation.split import Split, claim, split_of, training_rows
+from generation.stage import generate
 from hybridtune.config.generation import GenerationSettings
-from hybridtune.domain import load_domain
+from hybridtune.domain import Domain, load_domain
 from hybridtune.errors import DomainError
 from hybridtune.progress import silent
 from hybridtune.records import Scenario, read_json, write_jsonl
@@ -162,6 +162,17 @@ async def test_a_scenario_that_names_its_combination_claims_it(tmp_path: Path) -
     await generate(run, domain, FakeTeacher(), silent())
     report = read_json(run.generation / "report.json")
     assert report["split"] == {"by": "scenarios", "share": 0.0, "claimed": 2, "crossed": 0}
+
+
+def test_a_theme_alone_is_not_claimed(tmp_path: Path) -> None:
+    bicycles(tmp_path / "bikes")
+    (tmp_path / "bikes" / "taxonomy" / "axes.yaml").write_text("{}\n")
+    domain = Domain(tmp_path / "bikes")
+    run = run_of(tmp_path / "run", sessions=6)
+    rows = list(training_rows(run, domain))
+    write_jsonl(domain.path / "scenarios" / "evaluation.jsonl", map(full, rows))
+    assert split_of(run, domain).fits is None
+    assert list(training_rows(run, domain)) == rows
 
 
 def test_a_part_of_a_combination_claims_nothing() -> None:

@@ -10,8 +10,8 @@ import pytest
 from fake_teacher import HELD, PACK, FakeTeacher, bicycles, contents, generated, run_of, statuses
 from rich.console import Console
 
+from generation.outcomes import Failure
 from generation.review import Review, text_digest
-from generation.rows import Failure
 from generation.stage import generate, preview
 from hybridtune.chat.model import ChatReply, ChatRequest
 from hybridtune.domain import Domain
@@ -197,7 +197,7 @@ async def test_what_is_near_once_is_replaced_and_no_session_is_lost(
     pack: Domain, tmp_path: Path
 ) -> None:
     told: dict[str, Any] = {
-        "copy_person": [2], "copy_once": [1, 4], "copy_in_draft_once": [7]
+        "people": {2: [HELD]}, "copy_once": [1, 4], "copy_in_draft_once": [7]
     }  # fmt: skip
     run = await generated(pack, tmp_path / "run", FakeTeacher(**told))
     mixed = await generated(pack, tmp_path / "mixed", FakeTeacher(delays=3, **told))
@@ -229,7 +229,7 @@ async def test_best_of_replaces_each_draft_for_itself(pack: Domain, tmp_path: Pa
 async def test_a_persona_that_stays_near_takes_its_scenarios_with_it(
     pack: Domain, tmp_path: Path
 ) -> None:
-    teacher = FakeTeacher(copy_person=[2])
+    teacher = FakeTeacher(people={2: [HELD]})
     run = await generated(
         pack, tmp_path / "run", teacher, reasks=0, scenarios_per_persona=2, sessions=6
     )
@@ -237,6 +237,20 @@ async def test_a_persona_that_stays_near_takes_its_scenarios_with_it(
     assert counts["persona"] == {"asked": 3, "written": 3, "failed": 0}
     assert counts["scenario"] == {"asked": 6, "written": 4, "failed": 2}
     assert sum(request.task == "scenario" for request in teacher.requests) == 4
+    failures = read_jsonl(run.generation / "failures.jsonl", Failure)
+    assert {failure.stage for failure in failures} == {"persona"}
+
+
+async def test_who_was_near_and_then_like_another_counts_as_replaced(
+    pack: Domain, tmp_path: Path
+) -> None:
+    twin = "rides to the mill and back " * 3
+    teacher = FakeTeacher(people={1: [twin], 4: [HELD, twin]})
+    run = await generated(pack, tmp_path / "run", teacher)
+    report = read_json(run.generation / "report.json")
+    assert report["held_out"]["personas_replaced"] == 1
+    assert report["counts"]["persona"] == {"asked": 12, "written": 12, "failed": 0}
+    assert report["tokens"]["persona"]["calls"] == 14
 
 
 async def test_evaluation_scenarios_of_the_users_own(pack: Domain, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from generation.outcomes import Failure
 from generation.review import Review
-from generation.rows import Failure
 from generation.stage import generate
 from hybridtune.calls import CallStore
 from hybridtune.config import ROLES, Experiment

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from generation.rows import Outcome
+from generation.outcomes import Outcome
 from generation.show import chains, spent_on
 from generation.stage import preview as first_rows
 from generation.summary import render_summary
