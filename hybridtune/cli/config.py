@@ -7,7 +7,8 @@ from pathlib import Path
 import typer
 import yaml
 
-from hybridtune.config import Experiment, load_experiment
+from hybridtune.config import load_experiment
+from hybridtune.config.descriptions import described_schema
 from hybridtune.domain import load_domain
 from hybridtune.errors import InputError
 
@@ -15,7 +16,7 @@ from hybridtune.errors import InputError
 def config(file: Path | None, overrides: Sequence[str], *, schema: bool) -> None:
     """Print the schema, or the experiment with every default filled in."""
     if schema:
-        typer.echo(json.dumps(Experiment.model_json_schema(), indent=2))
+        typer.echo(json.dumps(described_schema(), indent=2))
         return
     if file is None:
         raise InputError("name an experiment file", fix="or give --schema")
