@@ -60,9 +60,13 @@ def test_writing_and_the_client_and_imports() -> None:
     tail = generation["long_tail"]
     late = "generation, the same with 2 % of the answers 20 times as late"
     assert told[late][0] == f"{tail['wall_ratio']:.2f}"
-    ideal = told["generation, the same, against a client that takes no time"]
-    assert ideal[0] == f"{tail['ours_to_ideal']:.2f}"
-    assert f"the bare loop: {tail['bare_to_ideal']:.2f}" in ideal[1]
+    for row, key in (
+        ("against a client that takes no time", "span_to_ideal_as_served"),
+        ("with all that is not the server", "to_ideal"),
+    ):
+        ours, about = told[f"generation, the same, {row}"]
+        assert ours == f"{tail[f'ours_{key}']:.2f}"
+        assert f"the bare loop: {tail[f'bare_{key}']:.2f}" in about
     flat = generation["flat"]["peak_ratio"]
     assert told["generation, memory at 100,000 rows against 10,000"][0] == f"{flat:.2f}"
     peers = result("generation-peers")
