@@ -104,8 +104,8 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
             )
     reporter.say(
         f"[yellow]{report.failed.total()} records failed[/], the first for: {escape(first.reason)} "
-        "(generation/failures.jsonl; `hybridtune generate` with --force asks again for what was never "
-        "answered)"
+        "(generation/failures.jsonl; `hybridtune generate` with --force asks again for what was"
+        " never answered)"
     )
 
 

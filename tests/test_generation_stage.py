@@ -341,7 +341,7 @@ async def test_no_ranking_is_an_error_and_a_few_failures_are_told(
     await generate(run_of(tmp_path / "other"), pack, teacher, Reporter(console))
     told = console.file.getvalue()
     assert "3 records failed, the first for: " in told
-    assert "--force asks for them again" in told
+    assert "--force asks again for what was never answered" in told
 
 
 async def test_what_does_not_fit_is_said_before_the_first_call(
