@@ -16,7 +16,7 @@ from eval.mismatch import answered, mismatch
 from eval.nearness import Named, Played, Sessions, nearness
 from eval.statistics.arrays import Array
 from hybridtune.embedding.embedder import Embedder
-from hybridtune.overlap import strings
+from hybridtune.overlap import told_by
 from hybridtune.records import Scenario, Session, iter_jsonl, read_json, read_jsonl, write_json
 from hybridtune.runs import Run
 from hybridtune.seeds import derive
@@ -25,11 +25,6 @@ UNCONFIGURED = "no embedder configured"
 NOT_YET = "the step eval:embeddings has not run on these conversations"
 Told = tuple[str, str]
 """Of a session or a scenario: its id, and a text."""
-
-
-def told_by(one: Scenario | Session) -> str:
-    """The text of a scenario, or of the one that a session was written from; empty without one."""
-    return "\n".join(strings(one.scenario))
 
 
 def said_in(session: Session) -> str:

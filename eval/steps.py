@@ -34,6 +34,7 @@ EMBEDDING = (
     "eval/mismatch.py",
     "eval/nearness.py",
     "hybridtune/embedding",
+    "hybridtune/overlap.py",
     "hybridtune/scripted/embedding.py",
 )
 SIMULATING = (

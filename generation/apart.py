@@ -13,6 +13,7 @@ from hybridtune.chat.model import ChatReply
 from hybridtune.records import Message
 
 Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 
 PERSON = (
     "This person is too like another one of the collection. Invent somebody else "
@@ -45,7 +46,7 @@ class Talk:
         ]
 
 
-class Kept(NamedTuple, Generic[Answer]):
+class Kept(NamedTuple, Generic[Answer, Found]):
     """The last answer that was asked for.
 
     Attributes:
@@ -55,13 +56,13 @@ class Kept(NamedTuple, Generic[Answer]):
     """
 
     answer: Answer
-    near: str | None
-    replaced: tuple[str, ...]
+    near: Found | None
+    replaced: tuple[Found, ...]
 
 
 async def apart(
-    ask: Callable[[], Awaitable[Answer]], near: Callable[[Answer], str | None], most: int
-) -> Kept[Answer]:
+    ask: Callable[[], Awaitable[Answer]], near: Callable[[Answer], Found | None], most: int
+) -> Kept[Answer, Found]:
     """The first answer that is near to nothing, or the last of `most` answers, at least one.
 
     Args:
@@ -69,7 +70,7 @@ async def apart(
         near: what an answer is too near to, if anything.
         most: answers to ask for.
     """
-    replaced: list[str] = []
+    replaced: list[Found] = []
     while True:
         answer = await ask()
         found = near(answer)

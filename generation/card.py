@@ -31,7 +31,7 @@ def dataset_card(run: Run, domain: Domain, report: dict[str, Any]) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown of counts, and of words that `plain` has gone over
     )
-    environment.filters["plain"] = plain
+    environment.filters |= {"plain": plain, "model_name": model_name}
     settings = run.experiment.generation
     return environment.get_template("DATASET_CARD.md.jinja").render(
         front=front_matter(domain, report),

@@ -9,13 +9,14 @@ from pydantic import TypeAdapter
 from generation.coverage import Row
 from generation.lengths import length_inputs
 from generation.split import training_rows
+from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
 from hybridtune.manifest import fingerprint
 from hybridtune.runs import Run
 from hybridtune.scenarios import evaluation_path
 from hybridtune.steps import CALLING, part, role_part
 
-CODE = (
+CODE: tuple[str, ...] = (
     "generation",
     "hybridtune/judge.py",
     "hybridtune/language.py",
@@ -24,6 +25,8 @@ CODE = (
     "hybridtune/scenario_table.py",
     *CALLING,
 )
+EMBEDDING = ("hybridtune/embedding", "hybridtune/scripted/embedding.py")
+"""And where scenarios are held against embeddings."""
 OUTSIDE_ROWS = frozenset(
     {
         "sessions",
@@ -44,9 +47,11 @@ OUTSIDE_ROWS = frozenset(
 ROW = TypeAdapter(Row)
 
 
-def fingerprints(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+def fingerprints(
+    run: Run, domain: Domain, teacher: Mapping[str, Any], embedder: Mapping[str, Any] | None
+) -> Iterator[tuple[int, str]]:
     """The rows' numbers, and the fingerprints that they have under today's settings."""
-    known = circumstances(run, domain, teacher)
+    known = circumstances(run, domain, teacher, embedder)
     for row in training_rows(run, domain):
         yield row.index, fingerprint_of(row, known)
 
@@ -56,15 +61,28 @@ def fingerprint_of(row: Row, circumstances: str) -> str:
     return sha256(circumstances.encode() + ROW.dump_json(row)).hexdigest()
 
 
-def circumstances(run: Run, domain: Domain, teacher: Mapping[str, Any]) -> str:
-    """A fingerprint of everything that decides all rows alike."""
+def circumstances(
+    run: Run, domain: Domain, teacher: Mapping[str, Any], embedder: Mapping[str, Any] | None
+) -> str:
+    """A fingerprint of everything that decides all rows alike.
+
+    Args:
+        run: with its settings.
+        domain: its pack.
+        teacher: the model's description.
+        embedder: the description of the model that scenarios are held against, if they are.
+    """
     experiment = run.experiment
     configuration = part(experiment, "generation")
     for name in OUTSIDE_ROWS:
         del configuration["generation"][name]
     configuration |= {"teacher": role_part(experiment, "teacher"), "model": teacher}
+    code = CODE
+    if embedder is not None and experiment.roles.embedder is not None:
+        configuration |= {"embedder": role_part(experiment, EMBEDDER), "vectors": embedder}
+        code += EMBEDDING
     inputs = [
         evaluation_path(run, domain),
         *length_inputs(experiment.generation, run.corpus / "real.jsonl"),
     ]
-    return fingerprint(configuration, inputs, CODE, domain=domain.digest)
+    return fingerprint(configuration, inputs, code, domain=domain.digest)

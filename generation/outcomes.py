@@ -1,7 +1,7 @@
 """What became of a row: its records as far as they came, and a failure for each that did not."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from generation.coverage import Row
 from hybridtune.records import Judgment, Persona, Record, Scenario, Session
@@ -12,6 +12,24 @@ Heard = Callable[[Kind, End], None]
 """Hears of each record as it ends; a ranking that need not be asked for is spared."""
 HELD_OUT = "held_out"
 """The check that a draft fails which is too near to an evaluation scenario."""
+
+
+class Near(NamedTuple):
+    """The evaluation scenario that something is too near to.
+
+    Attributes:
+        scenario: its id.
+        cosine: of the two texts' vectors, where these tell it; None where shared words do.
+    """
+
+    scenario: str
+    cosine: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why a record is removed."""
+        told = f"too near to the evaluation scenario {self.scenario}"
+        return told if self.cosine is None else f"{told} by embeddings (cosine {self.cosine:.4f})"
 
 
 class Failure(Record):
@@ -48,12 +66,16 @@ class Chain(Record):
 
     Attributes:
         removed: the evaluation scenario that this chain's scenario was too near to, to the last.
-        replaced: those that scenarios before this one were too near to.
+        cosine: with that one, where embeddings have told it and not shared words.
+        replaced: those that scenarios before this one shared too many words with.
+        retold: those that scenarios before this one were too near to by embeddings.
     """
 
     scenario: Scenario | None = None
     removed: str | None = None
+    cosine: float | None = None
     replaced: tuple[str, ...] = ()
+    retold: tuple[str, ...] = ()
     takes: tuple[Take, ...] = ()
     failures: tuple[Failure, ...] = ()
 

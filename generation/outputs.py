@@ -6,7 +6,7 @@ their order, so that the outcome does not depend on which draft was ready first;
 therefore been ranked already. Real sessions, of `corpus/real.jsonl`, come before all drafts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -20,7 +20,7 @@ from generation.likeness import LikenessIndex
 from generation.meter import Spent
 from generation.outcomes import Outcome
 from generation.people import People
-from generation.report import Report, said
+from generation.report import Likeness, Report, said
 from generation.split import split_of
 from hybridtune.domain import Domain
 from hybridtune.manifest import digest
@@ -74,7 +74,12 @@ class Outputs:
     """
 
     def __init__(
-        self, run: Run, domain: Domain, standards: Standards, head: dict[str, Any]
+        self,
+        run: Run,
+        domain: Domain,
+        standards: Standards,
+        head: dict[str, Any],
+        embeddings: Mapping[str, Any] | None = None,
     ) -> None:
         self.run, self.head = run, head
         log = run.generation / "reviews.jsonl"
@@ -84,7 +89,8 @@ class Outputs:
         settings = run.experiment.generation
         coverage = Coverage(domain, settings, run.corpus / "real.jsonl")
         split = split_of(run, domain)
-        self.report = Report(standards.held_out, split, coverage, settings.best_of)
+        likeness = Likeness(standards.held_out, embeddings)
+        self.report = Report(likeness, split, coverage, settings.best_of)
         self.spent = Spent()
         self.stack = ExitStack()
         self.next, self.drafts = 0, count()

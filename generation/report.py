@@ -23,7 +23,7 @@ class Report:
     """All counts; who wrote and what it cost is added by the stage."""
 
     def __init__(
-        self, held_out: HeldOut, split: Split, coverage: Coverage, best_of: int = 1
+        self, likeness: "Likeness", split: Split, coverage: Coverage, best_of: int = 1
     ) -> None:
         self.coverage, self.best_of = coverage, best_of
         self.split, self.crossed = split, 0
@@ -41,7 +41,7 @@ class Report:
         self.themes: dict[str, Counter[str]] = {}
         self.axes: dict[str, dict[str, Counter[str]]] = {}
         self.scores: dict[str, Counter[int]] = {}
-        self.likeness = Likeness(held_out)
+        self.likeness = likeness
         self.first_failure: Failure | None = None
 
     def add(self, outcome: Outcome, decided: Sequence[Decided]) -> None:
@@ -151,21 +151,30 @@ class Likeness:
     """What was replaced or removed for its likeness to an evaluation scenario; proof of the rest.
 
     `most_shared` and `disjoint` are measured anew on everything that goes on to training: the
-    conversations, and their scenarios with their personas.
+    conversations, and their scenarios with their personas. What embeddings have told is counted
+    apart; a scenario that was replaced for the one and for the other counts in both.
+
+    Args:
+        held_out: the evaluation scenarios.
+        embeddings: what there is to say of the comparison by embeddings, beside the counts; None
+            without an embedder.
     """
 
-    def __init__(self, held_out: HeldOut) -> None:
-        self.held_out = held_out
+    def __init__(self, held_out: HeldOut, embeddings: Mapping[str, Any] | None = None) -> None:
+        self.held_out, self.embeddings = held_out, embeddings
         self.replaced: Counter[str] = Counter()
         self.scenarios_removed = self.drafts_removed = self.most_shared = 0
+        self.retold_replaced = self.retold_removed = 0
         self.disjoint = True
 
     def add(self, outcome: Outcome, decided: Iterable[Decided]) -> None:
         """Look at one row."""
-        self.scenarios_removed += sum(chain.removed is not None for chain in outcome.chains)
         self.replaced["persona"] += bool(outcome.replaced)
         for chain in outcome.chains:
+            self.scenarios_removed += chain.removed is not None and chain.cosine is None
+            self.retold_removed += chain.cosine is not None
             self.replaced["scenario"] += bool(chain.replaced)
+            self.retold_replaced += bool(chain.retold)
             self.replaced["draft"] += sum(
                 bool(take.replaced) and not near_of(take) for take in chain.takes
             )
@@ -190,7 +199,20 @@ class Likeness:
             "drafts_removed": self.drafts_removed,
             "most_shared": self.most_shared,
             "disjoint": self.disjoint,
+            **self.by_embeddings(),
         }
+
+    def by_embeddings(self) -> dict[str, Any]:
+        """What embeddings have told, or why they have not; nothing without an embedder."""
+        if self.embeddings is None:
+            return {}
+        told = dict(self.embeddings)
+        if told["measured"]:
+            told |= {
+                "scenarios_replaced": self.retold_replaced,
+                "scenarios_removed": self.retold_removed,
+            }
+        return {"embeddings": told}
 
 
 def tally(found: Mapping[Any, int]) -> dict[str, int]:

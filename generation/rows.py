@@ -4,8 +4,10 @@ A step that fails for good ends its chain and leaves a `Failure` for every recor
 come, so that what was asked for is always what was written plus what failed.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import count
+from operator import itemgetter
 
 from generation.apart import Talk, apart
 from generation.checks import Draft, Standards, examined
@@ -17,6 +19,7 @@ from generation.outcomes import (
     Failure,
     Heard,
     Kind,
+    Near,
     Outcome,
     Take,
     near_of,
@@ -29,11 +32,17 @@ from hybridtune.records import Persona, Scenario
 
 @dataclass(frozen=True)
 class Work:
-    """What all rows of a run share."""
+    """What all rows of a run share.
+
+    Attributes:
+        retold: the evaluation scenario that a scenario retells by embeddings, if any; None where
+            nothing is held against them.
+    """
 
     writer: Writer
     standards: Standards
     heard: Heard
+    retold: Callable[[Scenario], Awaitable[Near | None]] | None = None
 
     def lost(
         self, row: Row, number: int, stage: Kind, reason: str, *kinds: Kind
@@ -54,11 +63,20 @@ class Work:
             for kind, name in names
         )
 
-    def removed(self, row: Row, number: int, stage: Kind, near: str) -> Chain:
+    def removed(self, row: Row, number: int, stage: Kind, near: Near) -> Chain:
         """A chain that ends because it would be too near to an evaluation scenario."""
-        reason = f"too near to the evaluation scenario {near}"
-        failures = self.lost(row, number, stage, reason, "scenario", "draft")
-        return Chain(removed=near, failures=failures)
+        failures = self.lost(row, number, stage, near.reason, "scenario", "draft")
+        return Chain(removed=near.scenario, cosine=near.cosine, failures=failures)
+
+    async def near_to(self, scenario: Scenario) -> Near | None:
+        """The evaluation scenario that this one is too near to: by words, which cost no request.
+
+        Only what shares none with any is held against them by embeddings, where that is done.
+        """
+        shared = self.standards.held_out.too_close(scenario.scenario, scenario.persona)
+        if shared is not None:
+            return Near(shared)
+        return await self.retold(scenario) if self.retold else None
 
     @property
     def most(self) -> int:
@@ -89,7 +107,7 @@ async def write_row(work: Work, row: Row, tries: int = 1) -> Outcome:
     work.heard("persona", "done")
     numbers = range(len(row.exchanges))
     if near:
-        chains = [work.removed(row, number, "persona", near) for number in numbers]
+        chains = [work.removed(row, number, "persona", Near(near)) for number in numbers]
     else:
         chains = await together(write_chain(work, row, number, persona) for number in numbers)
     return Outcome(
@@ -124,13 +142,14 @@ def without_persona(work: Work, row: Row, reason: str, tries: int) -> Outcome:
 
 async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Chain:
     """Scenario, drafts, checks and rankings, as far as they come."""
-    held_out, talk = work.standards.held_out, Talk()
+    talk = Talk()
+
+    async def looked_at() -> tuple[Scenario, Near | None]:
+        scenario = await work.writer.scenario(row, number, persona, talk)
+        return scenario, await work.near_to(scenario)
+
     try:
-        scenario, near, replaced = await apart(
-            lambda: work.writer.scenario(row, number, persona, talk),
-            lambda each: held_out.too_close(each.scenario, each.persona),
-            work.most,
-        )
+        (scenario, _), near, replaced = await apart(looked_at, itemgetter(1), work.most)
     except CallError as error:
         lost = work.lost(row, number, "scenario", str(error), "scenario", "draft")
         return Chain(failures=lost)
@@ -141,7 +160,8 @@ async def write_chain(work: Work, row: Row, number: int, persona: Persona) -> Ch
     taken = await together(write_take(work, row, number, sample, scenario) for sample in samples)
     return Chain(
         scenario=scenario,
-        replaced=replaced,
+        replaced=tuple(each.scenario for each in replaced if each.cosine is None),
+        retold=tuple(each.scenario for each in replaced if each.cosine is not None),
         takes=tuple(take for take, _ in taken if take),
         failures=tuple(failure for _, failures in taken for failure in failures),
     )

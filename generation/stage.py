@@ -38,6 +38,7 @@ from generation.outcomes import Outcome
 from generation.outputs import Outputs, head_of
 from generation.personas import NEAR_PERSONA, Company, Crowded, crowded
 from generation.report import Report
+from generation.retold import comparison_of, held_vectors, model_of
 from generation.rows import Work, without_persona, write_row
 from generation.split import training_rows
 from generation.store import RowStore
@@ -45,6 +46,7 @@ from generation.writer import Writer
 from hybridtune.chat.client import Client
 from hybridtune.chat.model import ChatModel
 from hybridtune.domain import Domain
+from hybridtune.embedding.embedder import Embedder
 from hybridtune.errors import ConfigError, StageError
 from hybridtune.overlap import HeldOut
 from hybridtune.progress import Reporter
@@ -56,26 +58,37 @@ WriteRow = Callable[[Row, int], Awaitable[Outcome]]
 """Writes a row, its persona asked for so many times."""
 
 
-async def generate(run: Run, domain: Domain, teacher: ChatModel, reporter: Reporter) -> None:
-    """Write the synthetic sessions of a run.
+async def generate(
+    run: Run,
+    domain: Domain,
+    teacher: ChatModel,
+    reporter: Reporter,
+    embedder: Embedder | None = None,
+) -> None:
+    """Write the synthetic sessions of a run; with an embedder, none that retells a scenario.
 
     Raises:
-        ServerError: the teacher's server cannot be used at all; what is done stays in the store.
+        ServerError: a model's server cannot be used at all; what is done stays in the store.
+        CallError: the evaluation scenarios cannot be embedded.
         StageError: see `tell_failures`; the files are written nevertheless.
         DomainError, DataError: the pack or the evaluation scenarios do not fit.
     """
     settings = run.experiment.generation
-    standards = load_standards(domain, HeldOut(read_held_out(run, domain)))
+    scenarios = read_held_out(run, domain)
+    standards = load_standards(domain, HeldOut(scenarios))
+    retold = await held_vectors(embedder, scenarios) if embedder else None
+    told = comparison_of(run, retold)
     meter = Meter(teacher)
     writer = writer_for(run, domain, meter)
     rows = training_rows(run, domain)
+    head = head_of(run, domain, teacher.description)
     with (
         RowStore(run.generation / "rows.sqlite") as store,
-        Outputs(run, domain, standards, head_of(run, domain, teacher.description)) as outputs,
+        Outputs(run, domain, standards, head, told) as outputs,
     ):
         with bars(reporter, settings, meter) as shown:
-            work = Work(writer, standards, shown.heard)
-            known = circumstances(run, domain, teacher.description)
+            work = Work(writer, standards, shown.heard, retold.near_to if retold else None)
+            known = circumstances(run, domain, teacher.description, model_of(told))
             async with engine(run, domain, teacher, work, meter) as write:
                 production = Production(run, store, work, write, shown, known)
                 count = await production.write_all(rows, outputs)
@@ -96,6 +109,8 @@ def tell_failures(report: Report, reporter: Reporter) -> None:
     fix = "the same command asks only for what is missing"
     if report.likeness.scenarios_removed * 2 > report.asked["scenario"]:
         fix = "its stories are theirs: name another teacher, or other evaluation.scenarios"
+    elif report.likeness.retold_removed * 2 > report.asked["scenario"]:
+        fix = "to this embedder all stories may be alike: raise roles.embedder.near_duplicate"
     for kind, done in (("draft", "sessions could be written"), ("ranking", "drafts were ranked")):
         written, asked = report.written[kind], report.asked[kind]
         if written * 4 < asked:
@@ -137,12 +152,14 @@ def rewrite(run: Run, domain: Domain) -> None:
     with RowStore(folder / "rows.sqlite") as store:
         if store.count(count) < count:
             raise StageError("rows are missing: run `hybridtune generate` first")
-        current = store.fitting(fingerprints(run, domain, before["teacher"]))
+        told = before["held_out"].get("embeddings")
+        known = fingerprints(run, domain, before["teacher"], model_of(told))
+        current = store.fitting(known)
         if 0 < current < count:
             what = f"{count - current} of {count} rows are of other settings than the rest"
             raise StageError(f"{what}: run `hybridtune generate` first")
         head = head_of(run, domain, before["teacher"])
-        with Outputs(run, domain, standards, head) as outputs:
+        with Outputs(run, domain, standards, head, told) as outputs:
             for outcome in store.outcomes(0, count):
                 outputs.add(outcome)
 

@@ -4,11 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from generation.evaluation import write_evaluation
-from generation.fingerprints import CODE
+from generation.fingerprints import CODE, EMBEDDING
+from generation.retold import CLUSTER, holds_retold
 from generation.stage import generate
 from hybridtune.config.experiment import EMBEDDER
 from hybridtune.domain import Domain
-from hybridtune.embedding.embedder import open_embedder
+from hybridtune.embedding.embedder import embedding, open_embedder, tell_where
 from hybridtune.manifest import digest, fingerprint
 from hybridtune.progress import Reporter
 from hybridtune.runs import Run
@@ -24,11 +25,6 @@ def steps(run: Run, domain: Domain) -> list[Step]:
     """Synthetic sessions, ranked and reviewed, and what there is to say of them."""
     log = run.generation / "reviews.jsonl"
 
-    async def work(reporter: Reporter) -> None:
-        roles = ["teacher"]
-        async with open_models(run, domain, roles, stage="generation", reporter=reporter) as models:
-            await generate(run, domain, models["teacher"], reporter)
-
     return [
         *([evaluation(run, domain)] if is_generated(run) else []),
         Step(
@@ -36,10 +32,32 @@ def steps(run: Run, domain: Domain) -> list[Step]:
             "generation",
             lambda: fingerprint_with(run, domain, digest(log)),
             (run.generation / "synthetic.jsonl", run.generation / "report.json"),
-            lambda reporter: asyncio.run(work(reporter)),
+            lambda reporter: asyncio.run(written(run, domain, reporter)),
+            roles_of(run),
         ),
         report(run, domain),
     ]
+
+
+def roles_of(run: Run) -> tuple[str, ...]:
+    """The models that write the sessions, and that hold their scenarios against evaluation's."""
+    return ("teacher", EMBEDDER) if holds_retold(run) else ("teacher",)
+
+
+async def written(run: Run, domain: Domain, reporter: Reporter) -> None:
+    """Write the sessions, the servers of all models that it takes running side by side."""
+    roles = roles_of(run)
+    embeds = EMBEDDER in roles
+    if embeds:
+        tell_where(run, "scenarios, those of evaluation too,", reporter)
+    elif run.experiment.roles.embedder is not None:
+        reporter.say(f"scenarios are not held against those of evaluation by embeddings: {CLUSTER}")
+    async with open_models(run, domain, roles, stage="generation", reporter=reporter) as models:
+        if not embeds:
+            await generate(run, domain, models["teacher"], reporter)
+            return
+        with embedding(run, models[EMBEDDER], reporter) as embedder:
+            await generate(run, domain, models["teacher"], reporter, embedder)
 
 
 def evaluation(run: Run, domain: Domain) -> Step:
@@ -77,8 +95,12 @@ def fingerprint_with(run: Run, domain: Domain, reviews: str) -> str:
         configuration["share"] = experiment.evaluation.generated.share
     for where in ("engine", "ray"):  # which machines write it changes nothing that is written
         del configuration["generation"][where]
+    code = CODE
+    if holds_retold(run):
+        configuration["embedder"] = role_part(experiment, EMBEDDER)
+        code += EMBEDDING
     inputs = [evaluation_path(run, domain), run.corpus / "real.jsonl"]
-    return fingerprint(configuration, inputs, CODE, domain=domain.digest, reviews=reviews)
+    return fingerprint(configuration, inputs, code, domain=domain.digest, reviews=reviews)
 
 
 def report(run: Run, domain: Domain) -> Step:
@@ -96,8 +118,7 @@ def report(run: Run, domain: Domain) -> Step:
         "generation",
         "hybridtune/drawing.py",
         "hybridtune/templates",
-        "hybridtune/embedding",
-        "hybridtune/scripted/embedding.py",
+        *EMBEDDING,
     )
 
     def work(reporter: Reporter) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hybridtune.records import Scenario
+from hybridtune.records import Scenario, Session
 
 NEAR_DUPLICATE = 0.5
 """Drafts whose sets of 5-grams have at least this Jaccard similarity count as the same."""
@@ -46,6 +46,11 @@ def strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from strings(inner)
+
+
+def told_by(one: Scenario | Session) -> str:
+    """The text of a scenario, or of the one that a session was written from; empty without one."""
+    return "\n".join(strings(one.scenario))
 
 
 def text_grams(value: Any, size: int) -> set[str]:

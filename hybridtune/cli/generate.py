@@ -13,7 +13,7 @@ from generation.show import chains, spent_on
 from generation.stage import preview as first_rows
 from generation.summary import render_summary
 from hybridtune.cli.options import ENGINES
-from hybridtune.cli.plan import loads_table, priced, teacher_loads
+from hybridtune.cli.plan import loads_table, priced, scenario_loads, teacher_loads
 from hybridtune.cli.preflight import check_servers, preflight_of_teacher, roles_called
 from hybridtune.cli.reproduce import find_run, run_folder
 from hybridtune.cli.steps import steps_of
@@ -53,11 +53,13 @@ def generate(
     console = Console()
     preflight_of_teacher(experiment, domain)
     if dry_run:
-        console.print(loads_table(experiment, teacher_loads(experiment)))
+        rows = [*teacher_loads(experiment), *scenario_loads(with_engine(experiment, engine))]
+        console.print(loads_table(experiment, rows))
         return
     reporter = Reporter()
     with lock_run(folder):
-        opened = with_engine(open_run(folder, experiment, update=update, pin=False), engine)
+        opened = open_run(folder, experiment, update=update, pin=False)
+        opened = Run(opened.path, with_engine(opened.experiment, engine))
         manifest = Manifest(folder)
         steps = [step for step in steps_of(opened, domain) if step.stage in BEFORE]
         redo = ("generation",) if force else ()
@@ -104,12 +106,12 @@ def check_options(
             raise InputError("does not go with --preview", where=option, fix=why)
 
 
-def with_engine(run: Run, engine: str | None) -> Run:
-    """The run with another engine; it is no part of the run's configuration, which stays."""
+def with_engine(experiment: Experiment, engine: str | None) -> Experiment:
+    """The experiment with another engine; it is no part of the run's configuration, which stays."""
     if engine is None:
-        return run
-    settings = run.experiment.generation.model_copy(update={"engine": engine})
-    return Run(run.path, run.experiment.model_copy(update={"generation": settings}))
+        return experiment
+    settings = experiment.generation.model_copy(update={"engine": engine})
+    return experiment.model_copy(update={"generation": settings})
 
 
 def what_and_where(
@@ -147,6 +149,8 @@ def show_preview(
     outcomes = asyncio.run(ask())
     if is_generated(run) and not evaluation_path(run, domain).is_file():
         console.print("note: not held against the evaluation scenarios, which are still to come")
+    elif run.experiment.roles.embedder is not None:
+        console.print("note: held against the evaluation scenarios by words, not by embeddings")
     for each in chains(outcomes, run.experiment.generation, domain.settings):
         console.print(each)
     console.print(extrapolated(run.experiment, outcomes))

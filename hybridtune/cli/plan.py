@@ -95,8 +95,20 @@ def loads(experiment: Experiment, scenarios: int) -> list[Load]:
         Load("patient", turns, turns * (PROMPT_TOKENS + history), turns * answer // 2),
         Load("counselor", turns, turns * (PROMPT_TOKENS + history), turns * answer),
         *judge_loads(experiment, conversations, history),
+        *scenario_loads(experiment),
         *embedder_loads(experiment, scenarios, turns),
     ]
+
+
+def scenario_loads(experiment: Experiment) -> list[Load]:
+    """What the embedder sees while sessions are written: each scenario in a request of its own."""
+    settings, generation = experiment.roles.embedder, experiment.generation
+    if settings is None or generation.engine != "local":
+        return []
+    # Its text is sent twice, once with another end: does the server read it to its end?
+    longest = 2 * min(experiment.roles.teacher.sampling.max_tokens, 2 * settings.max_words)
+    calls = generation.sessions
+    return [Load(EMBEDDER, calls, calls * longest, 0, "scenarios as they are written")]
 
 
 def embedder_loads(experiment: Experiment, scenarios: int, turns: int) -> list[Load]:

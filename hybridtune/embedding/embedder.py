@@ -6,8 +6,8 @@ completions do, with its retries and its adaptive concurrency.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -230,12 +230,29 @@ async def open_embedder(
         ServerError: it did not start or cannot be reached.
         ConfigError: its key's environment variable is not set.
     """
+    tell_where(run, "the words of sessions, real ones too,", reporter)
+    async with open_models(run, domain, [EMBEDDER], stage=stage, reporter=reporter) as models:
+        with embedding(run, models[EMBEDDER], reporter) as embedder:
+            yield embedder
+
+
+@contextmanager
+def embedding(run: Run, client: Client, reporter: Reporter) -> Iterator[Embedder]:
+    """The embedder of a run, which must have one, by a client that is open beside others."""
     settings = run.experiment.roles.embedder
     assert settings is not None
+    with VectorStore(run.vectors) as store:
+        yield Embedder(client, store, settings, reporter)
+
+
+def tell_where(run: Run, what: str, reporter: Reporter) -> None:
+    """Say where texts go, where that is an endpoint that is not ours.
+
+    Args:
+        run: has an embedder.
+        what: the texts, as the subject of "go".
+        reporter: who is told.
+    """
     server = run.experiment.server_of(EMBEDDER)
     if isinstance(server, AttachedServer):
-        where = escape(server.base_url)
-        reporter.say(f"[yellow]embedder:[/] the words of sessions, real ones too, go to {where}")
-    async with open_models(run, domain, [EMBEDDER], stage=stage, reporter=reporter) as models:
-        with VectorStore(run.vectors) as store:
-            yield Embedder(models[EMBEDDER], store, settings, reporter)
+        reporter.say(f"[yellow]embedder:[/] {what} go to {escape(server.base_url)}")
