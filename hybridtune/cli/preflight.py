@@ -31,6 +31,7 @@ from training.launch_file import accelerate_config, check_launch
 from training.options import check_training
 
 ROLES_OF_STEP = {
+    "generation": ("teacher",),
     "eval:conversations": ("counselor", "patient"),
     "eval:judgments": ("judge",),
     "eval:safety": ("counselor", "judge"),
