@@ -71,7 +71,7 @@ class Work:
     async def near_to(self, scenario: Scenario) -> Near | None:
         """The evaluation scenario that this one is too near to: by words, which cost no request.
 
-        Only what shares none with any is held against them by embeddings, where that is done.
+        Only what is far enough by these is held against embeddings, where that is done.
         """
         shared = self.standards.held_out.too_close(scenario.scenario, scenario.persona)
         if shared is not None:

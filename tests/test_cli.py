@@ -231,7 +231,12 @@ def test_run_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_plan_counts_what_is_embedded() -> None:
     demo = load_experiment(Path(DEMO), ["roles.embedder.server=scripted"])
-    (load,) = [one for one in loads(demo, scenarios=5) if one.role == "embedder"]
+    written, load = [one for one in loads(demo, scenarios=5) if one.role == "embedder"]
+    assert (written.calls, written.purpose) == (24, "scenarios as they are written")
+    cluster = load_experiment(
+        Path(DEMO), ["roles.embedder.server=scripted", "generation.engine=ray"]
+    )
+    assert loads(cluster, scenarios=5)[-1] == load
     turns = 5 * 3 * 6
     assert load.calls == -(-(5 + 3 * 24 + 3 * turns) // 32)
     assert load.completion_tokens == 0
