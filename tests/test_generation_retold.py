@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 from fabricated import with_embedder
@@ -18,7 +19,7 @@ from fake_teacher import HELD, FakeTeacher, bicycles, contents, run_of
 from rich.console import Console
 from test_embedding import embedder_of
 
-from eval.embeddings import told_by
+from eval.nearness import Named, closest
 from generation.fingerprints import circumstances
 from generation.outcomes import Failure, Near
 from generation.page import write_report
@@ -32,10 +33,12 @@ from hybridtune.domain import Domain, load_domain
 from hybridtune.embedding.embedder import Embedder
 from hybridtune.errors import ServerError, StageError
 from hybridtune.manifest import Manifest
-from hybridtune.overlap import HeldOut
+from hybridtune.overlap import HeldOut, told_by
 from hybridtune.progress import Reporter, silent
 from hybridtune.records import Scenario, Session, read_json, read_jsonl
 from hybridtune.runs import Run
+from hybridtune.scenarios import read_held_out
+from hybridtune.scripted.embedding import embedding
 
 RETOLD = "Whenever a climb gets sharp my drive comes loose in front, so I walk the bike back"
 NEAR = 0.95
@@ -293,17 +296,32 @@ def test_a_cluster_says_that_it_does_not_measure(pack: Domain, tmp_path: Path) -
     )
 
 
-def test_the_step_opens_teacher_and_embedder_side_by_side(tmp_path: Path) -> None:
-    domain = load_domain("therapy")
-    values = run_of(tmp_path / "run", sessions=2).experiment
-    run = with_embedder(Run(tmp_path / "run", values), "fake", near_duplicate=0.999)
-    step, report = steps(run, domain)
-    step.run(silent())
+def test_what_was_kept_is_no_near_duplicate_to_the_evaluation(tmp_path: Path) -> None:
+    domain, threshold = load_domain("therapy"), 0.45
+
+    def near_duplicates(run: Run) -> int:
+        step, report = steps(run, domain)
+        step.run(silent())
+        report.run(silent())
+        sessions = read_jsonl(run.generation / "synthetic.jsonl", Session)
+        sides = [
+            Named([one.id for one in side], np.array([embedding(told_by(one)) for one in side]))
+            for side in (read_held_out(run, domain), sessions)
+        ]
+        found = closest(*sides, threshold)
+        assert found is not None
+        return int(found["above"])
+
+    plain = run_of(tmp_path / "plain", sessions=6)
+    assert near_duplicates(plain)
+    run = with_embedder(run_of(tmp_path / "run", sessions=6), "fake", near_duplicate=threshold)
+    assert near_duplicates(run) == 0
     told = told_of(run)["embeddings"]
     assert told["measured"]
     assert told["model"]["kind"] == "scripted"
+    assert told["scenarios_replaced"] + told["scenarios_removed"]
     assert run.vectors.is_file()
-    report.run(silent())
     page = (run.generation / "report.html").read_text()
     assert "a stand-in that sees letters" in page
-    assert "too near (cosine 0.999 or more): 0 scenarios replaced, 0 removed" in page
+    assert "too near (cosine 0.45 or more): " in page
+    assert "(cosine " not in (plain.generation / "report.html").read_text()
