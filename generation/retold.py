@@ -51,8 +51,6 @@ class Retold:
             (row,) = (await self.embedder.embed([told_by(scenario)])).rows
         except CallError as error:
             raise CallError(f"embedder: {error}", status=error.status) from None
-        if not row.any():  # it has no words
-            return None
         cosines = (self.rows @ row).round(6)  # as eval.nearness rounds them
         nearest = int(cosines.argmax())
         cosine = float(cosines[nearest])
