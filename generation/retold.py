@@ -13,7 +13,7 @@ from hybridtune.embedding.embedder import Array, Embedder
 from hybridtune.errors import CallError
 from hybridtune.overlap import told_by
 from hybridtune.progress import silent
-from hybridtune.records import Scenario
+from hybridtune.records import Scenario, read_json
 from hybridtune.runs import Run
 
 CLUSTER = "the workers of a cluster have no embedder"
@@ -23,6 +23,19 @@ UNASKED = "written without the embedder"
 def holds_retold(run: Run) -> bool:
     """Whether scenarios of this run are held against those of evaluation by embeddings."""
     return run.experiment.roles.embedder is not None and run.experiment.generation.engine == "local"
+
+
+def as_written(run: Run) -> Run:
+    """The run with the engine that its sessions were written by, as far as that decides about them.
+
+    `--engine` is in no configuration, and whether embeddings were asked depends on it.
+    """
+    told = read_json(run.generation / "report.json")["held_out"].get("embeddings")
+    if told is None:
+        return run
+    engine = {"engine": "local" if told["measured"] else "ray"}
+    generation = run.experiment.generation.model_copy(update=engine)
+    return Run(run.path, run.experiment.model_copy(update={"generation": generation}))
 
 
 class Retold:

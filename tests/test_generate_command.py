@@ -110,6 +110,32 @@ def test_review_that_changes_nothing_draws_nothing(tmp_path: Path) -> None:
     assert "up to date  generation:report" in told
 
 
+def test_review_asks_no_teacher_whoever_wrote_and_by_whatever_engine(tmp_path: Path) -> None:
+    run, words = tmp_path / "run", list(FEW)
+    for setting in (
+        "evaluation.scenarios=generated",
+        "evaluation.generated.count=4",
+        "evaluation.count=4",
+        "roles.embedder.server=scripted",
+        "generation.engine=ray",
+    ):
+        words += ["--set", setting]
+    hybridtune("generate", DEMO, *words, "--run", str(run), "--engine", "local")
+    report = read_json(run / "generation" / "report.json")
+    assert report["held_out"]["embeddings"]["measured"]
+    first = (run / "generation" / "synthetic.jsonl").read_text().splitlines()[0]
+    hybridtune("review", str(run), json.loads(first)["id"], "reject", "--reason", "stiff")
+    _, told = hybridtune("review", str(run), "--apply")
+    assert "generation:report  (asked for)" in told
+    assert "generation  (" not in told
+    assert "out of date" not in told
+    after = read_json(run / "generation" / "report.json")
+    assert after["synthetic"] == report["synthetic"] - 1
+    assert after["held_out"] == report["held_out"]
+    _, told = hybridtune("generate", str(run), "--engine", "local")
+    assert told.count("up to date") == 4
+
+
 def test_keys_that_nobody_reads(tmp_path: Path) -> None:
     run = tmp_path / "run"
     hybridtune("generate", DEMO, *FEW, "--run", str(run))

@@ -21,6 +21,7 @@ from generation.agreement import Agreement, agreement
 from generation.decisions import Decided
 from generation.form import read_form, write_form
 from generation.queue import ACTIONS, Decision, Queue, Waiting
+from generation.retold import as_written
 from generation.show import draft as shown_draft
 from generation.show import facts, talk
 from generation.stage import rewrite
@@ -225,13 +226,13 @@ def put_into_effect(queue: Queue) -> None:
     Raises:
         RunError: another process works in the run folder.
     """
-    run, domain = queue.run, queue.domain
+    run, domain = as_written(queue.run), queue.domain
     with lock_run(run.path):
         manifest, report = Manifest(run.path), run.generation / "report.json"
         before = read_json(report)["reviews_sha256"]
         known = manifest.steps.get("generation", {}).get("fingerprint")
         current = known == fingerprint_with(run, domain, before)
-        step, *following = steps(run, domain)
+        step, drawn = steps(run, domain)[-2:]  # evaluation scenarios may come before
         changed = why_run(step, manifest) is not None
         if changed:
             rewrite(run, domain)
@@ -243,7 +244,7 @@ def put_into_effect(queue: Queue) -> None:
             manifest.save()
         if current:
             redo = ("generation",) if changed else ()
-            run_steps(following, manifest, Reporter(), redo=redo)
+            run_steps([drawn], manifest, Reporter(), redo=redo)
         taken = read_json(report)["synthetic"]
     typer.echo(f"{taken} sessions in {run.generation / 'synthetic.jsonl'}")
     if not current:
