@@ -299,6 +299,12 @@ async def test_a_server_that_cuts_in_silence_is_found_out(tmp_path: Path) -> Non
     assert found.counts["in_parts"] == 1
 
 
+async def test_a_text_with_the_other_end_of_its_own_is_not_cut(tmp_path: Path) -> None:
+    found, server = await embedded(model(), tmp_path, ["the gears " * 9 + "slip 0 1"])
+    assert found.rows.any()
+    assert [len(body["input"]) for body in server.bodies] == [1]
+
+
 async def test_the_text_with_most_letters_shows_whether_a_server_cuts(tmp_path: Path) -> None:
     async def cutting(request: web.Request, _: FakeServer) -> web.StreamResponse:
         texts = (await request.json())["input"]

@@ -89,7 +89,8 @@ class Embedder:
         longest = telling(parts)
         other = with_another_end(longest)
         vectors = await self._vectors(list(dict.fromkeys(filter(None, [*parts, other]))))
-        if longest and vectors[longest].parts == 1:
+        # A text that ends as the other one does, by chance, would look like one that is cut.
+        if other != longest and vectors[longest].parts == 1:
             self._check_reads_to_the_end(longest, vectors[longest], vectors[other])
         rows = {text: mean_of(each, vectors) for text, each in taken.items() if each}
         nothing = np.zeros(self.dimensions or 1)
