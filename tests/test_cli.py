@@ -233,6 +233,8 @@ def test_the_plan_counts_what_is_embedded() -> None:
     demo = load_experiment(Path(DEMO), ["roles.embedder.server=scripted"])
     written, load = [one for one in loads(demo, scenarios=5) if one.role == "embedder"]
     assert (written.calls, written.purpose) == (24, "scenarios as they are written")
+    # As long as the teacher may write, in parts, and the longest part with another end.
+    assert written.prompt_tokens == 24 * (4096 + 2 * 200)
     cluster = load_experiment(
         Path(DEMO), ["roles.embedder.server=scripted", "generation.engine=ray"]
     )

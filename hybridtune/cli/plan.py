@@ -105,8 +105,9 @@ def scenario_loads(experiment: Experiment) -> list[Load]:
     settings, generation = experiment.roles.embedder, experiment.generation
     if settings is None or generation.engine != "local":
         return []
-    # Its text is sent twice, once with another end: does the server read it to its end?
-    longest = 2 * min(experiment.roles.teacher.sampling.max_tokens, 2 * settings.max_words)
+    most = experiment.roles.teacher.sampling.max_tokens
+    # Its longest part is sent twice, once with another end: does the server read it to its end?
+    longest = most + min(most, 2 * settings.max_words)
     calls = generation.sessions
     return [Load(EMBEDDER, calls, calls * longest, 0, "scenarios as they are written")]
 
