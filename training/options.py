@@ -12,6 +12,7 @@ import typing
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +22,8 @@ from hybridtune.errors import ConfigError
 from training.servable import check_servable
 from training.trackers import check_trackers
 
+PARSING = Lock()
+"""CPython 3.11 counts the depth of all threads' parsers in one place, and fails where two meet."""
 UPLOADED = "remove it: nothing is uploaded, except by hybridtune merge --push"
 # Gone from transformers 5 and TRL 1, and what to write instead.
 REMOVED = {
@@ -192,7 +195,9 @@ def class_in(package: str, file: str, name: str) -> ast.ClassDef:
             fix="install with pip install -e '.[cpu]' or '.[gpu]'",
         )
     source = (Path(spec.origin).parent / file).read_text(encoding="utf-8")
-    for statement in ast.parse(source).body:
+    with PARSING:
+        body = ast.parse(source).body
+    for statement in body:
         if isinstance(statement, ast.ClassDef) and statement.name == name:
             return statement
     raise AssertionError(f"{package} has no {name} in {file}: the supported versions differ")
