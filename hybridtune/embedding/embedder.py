@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 from rich.markup import escape
 
+from hybridtune.calls import content_of
 from hybridtune.chat.client import Client
 from hybridtune.config.experiment import EMBEDDER
 from hybridtune.config.servers import AttachedServer, EmbedderSettings
@@ -115,8 +116,8 @@ class Embedder:
 
     async def _vectors(self, parts: Sequence[str]) -> dict[str, Kept]:
         """The vector of each part, from the cache or, in batches, from the server."""
-        identity = self.client.endpoint.identity(self.model)
-        keys = {part: vector_key(identity, self.settings.prefix + part) for part in parts}
+        content = content_of(self.client.endpoint.identity(self.model))
+        keys = {part: vector_key(content, self.settings.prefix + part) for part in parts}
         known = self.store.find(keys.values())
         self._check_dimensions(known.values())
         missing = [part for part, key in keys.items() if key not in known]

@@ -6,11 +6,9 @@ guard the transcripts.
 """
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,10 +34,9 @@ class Kept:
     parts: int
 
 
-def vector_key(identity: Mapping[str, Any], text: str) -> str:
-    """SHA-256 over the model's content and the text as it is sent."""
-    about = json.dumps(identity, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(f"{about}\n{text}".encode()).hexdigest()
+def vector_key(content: str, text: str) -> str:
+    """SHA-256 over the model's content (`hybridtune.calls.content_of`) and the text as sent."""
+    return hashlib.sha256(f"{content}\n{text}".encode()).hexdigest()
 
 
 class VectorStore(Database):
